@@ -1,0 +1,30 @@
+/**
+ * One consola instance for the whole program, everything to stderr, plain text when that is no terminal.
+ * Pure rooms (bencode, wire, announce, torrent, picker, plan, control) never import this.
+ * Levels: error = somebody was not served; warn = degraded, or an untrusted thing refused; info = a diary,
+ * under ten lines at start; debug = per request and peer.
+ */
+import { type ConsolaInstance, createConsola } from 'consola';
+
+export const LOG_LEVELS = ['error', 'warn', 'info', 'debug'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+const NUMBER: Record<LogLevel, number> = { error: 0, warn: 1, info: 3, debug: 4 };
+
+export const log: ConsolaInstance = createConsola({
+  level: NUMBER.info,
+  stdout: process.stderr,
+  stderr: process.stderr,
+  fancy: Boolean(process.stderr.isTTY),
+  formatOptions: { colors: Boolean(process.stderr.isTTY), date: false },
+});
+
+export function setLogLevel(level: LogLevel): void {
+  log.level = NUMBER[level];
+}
+
+/** Remote text, made safe to print: control characters escaped, cut to `max` characters. */
+export function quoteRemote(text: string, max = 80): string {
+  const escaped = text.replace(/[^\x20-\x7e]/g, (c) => `\\u{${c.codePointAt(0)?.toString(16)}}`);
+  return escaped.length > max ? `${escaped.slice(0, max)}…` : escaped;
+}
