@@ -41,6 +41,7 @@ function install() {
 
 /** The Bun binary for this machine: a package of its own, or moved into `bun` by that package's install script. */
 function findBun() {
+  process.report.excludeNetwork = true;
   const isMusl = !process.report.getReport().header.glibcVersionRuntime;
   const name = `bun-linux-${process.arch === 'arm64' ? 'aarch64' : process.arch}${isMusl ? '-musl' : ''}`;
   const candidates = [`@oven/${name}/bin/bun`, `@oven/${name}-baseline/bin/bun`, 'bun/bin/bun.exe'];
