@@ -1,0 +1,257 @@
+/**
+ * Where the next bytes of one flight come from: a pure function from what is known to what to ask. It decides who
+ * is asked for which piece and whether the mirror runs, rests or stops; it doesn't touch a socket, a file or the
+ * clock. docs/protocol.md "The plan" states the rules; the numbers in brackets below are theirs.
+ *
+ *  [1] never slower than the mirror alone: nobody is waited for who hasn't said `have`, beyond a moment; peers that
+ *      said it get a head start and lose it when they stall or are measured to be slower than the mirror;
+ *  [2] while peers deliver at least what the mirror would, the mirror rests;
+ *  [4] in order for apt inside a small window, rarest first (random tie-break) beyond it;
+ *  [5] a source that stalls is dropped from the plan; its pieces may be taken by others.
+ *
+ * The mirror, when it runs, streams one contiguous run from the head of the file; peers that are slower than it work
+ * towards it from the end, so the two never fetch the same piece twice.
+ */
+
+/** One byte a piece: what the flight knows of it. */
+export const MISSING = 0;
+export const ASKED = 1;
+export const HAVE = 2;
+
+export interface OfferView {
+  /** Index by which the decision names the offer. */
+  readonly id: number;
+  has(piece: number): boolean;
+  /** Bytes that may be asked for now without filling the peer's queue. */
+  readonly roomBytes: number;
+  /** Measured; undefined before anything has arrived. */
+  readonly bytesPerSecond: number | undefined;
+  readonly latencyMs: number;
+  /** Asked for and not yet here, all flights together. */
+  readonly queuedBytes: number;
+  /** Asked, and silent for longer than `stallMs`. */
+  readonly silentMs: number;
+}
+
+export interface MirrorView {
+  readonly latencyMs: number;
+  readonly bytesPerSecond: number;
+  /** The run under way: pieces [at, to), `at` being streamed now. */
+  readonly run: { readonly at: number; readonly to: number } | undefined;
+  /** False when it failed for this flight and may not be asked again now. */
+  readonly usable: boolean;
+}
+
+export interface FlightView {
+  readonly nowMs: number;
+  readonly sizeBytes: number;
+  readonly pieceLength: number;
+  /** MISSING, ASKED (of a peer) or HAVE, one byte a piece. Pieces of the mirror's run stay MISSING until they are here. */
+  readonly pieces: Uint8Array;
+  /** For an ASKED piece the id of the offer it was asked of, else -1. */
+  readonly askedOf: Int32Array;
+  /** First piece that isn't here: what apt waits for. */
+  readonly head: number;
+  readonly haveBytes: number;
+  readonly offers: readonly OfferView[];
+  /** Until when an answer that isn't here yet is worth waiting for; undefined when nobody is left to answer. */
+  readonly answersUntilMs: number | undefined;
+  readonly mirror: MirrorView;
+  /** A number in [0, 1) for tie-breaks. */
+  readonly draw: () => number;
+}
+
+export interface Request {
+  readonly offer: number;
+  readonly piece: number;
+}
+
+export type MirrorDecision =
+  | { readonly kind: 'keep' }
+  | { readonly kind: 'stop' }
+  | { readonly kind: 'start'; readonly from: number; readonly to: number };
+
+export interface Decision {
+  readonly requests: readonly Request[];
+  readonly mirror: MirrorDecision;
+  /** When to plan again if nothing happens before. */
+  readonly wakeAtMs: number | undefined;
+  /** For the debug log: why. */
+  readonly why: string;
+}
+
+/** Pieces apt will want within this many bytes are asked for in order. */
+const WINDOW_BYTES = 8 * 1024 * 1024;
+const MIN_STALL_MS = 500;
+const MAX_STALL_MS = 3_000;
+/** Peers may take this much longer than the mirror before it is called: less isn't worth its bytes. */
+const SLOWER_FACTOR = 1.1;
+const SLOWER_GRACE_MS = 200;
+/** Plan again this often while something is under way whose course can change without an event. */
+const REVIEW_MS = 250;
+
+export function planFlight(view: FlightView): Decision {
+  const { offers, mirror, nowMs } = view;
+  const remaining = view.sizeBytes - view.haveBytes;
+  const mirrorMs = mirror.latencyMs + (remaining / mirror.bytesPerSecond) * 1000;
+  const stallMs = stallLimitMs(view, mirrorMs);
+  const live = offers.filter((o) => o.silentMs < stallMs);
+
+  if (live.length === 0) return withoutPeers(view, offers.length > 0);
+
+  const peersRate = expectedRate(live, mirror.bytesPerSecond);
+  const peersMs = Math.min(...live.map((o) => o.latencyMs)) + (remaining / peersRate) * 1000;
+  const peersSlower = mirror.usable && peersMs > mirrorMs * SLOWER_FACTOR + SLOWER_GRACE_MS;
+
+  const requests = assign(view, live, peersSlower);
+  const wakeAtMs = nowMs + Math.min(stallMs, REVIEW_MS);
+  if (mirror.run) {
+    const rest = (mirror.run.to - mirror.run.at) * view.pieceLength;
+    // [2] peers suffice: rest, unless what is left of the run is on its way already.
+    const nearlyDone = rest <= mirror.bytesPerSecond * (mirror.latencyMs / 1000) + view.pieceLength;
+    if (!peersSlower && !nearlyDone) {
+      return { requests, mirror: { kind: 'stop' }, wakeAtMs, why: 'peers deliver at least what the mirror would: it rests' };
+    }
+    return { requests, mirror: { kind: 'keep' }, wakeAtMs, why: 'peers and mirror together' };
+  }
+  if (peersSlower) {
+    const run = mirrorRun(view, requests, live, mirrorMs);
+    if (run) {
+      const share = mirror.bytesPerSecond / (mirror.bytesPerSecond + peersRate);
+      const to = Math.min(run.to, run.from + Math.max(1, Math.ceil((share * remaining) / view.pieceLength)));
+      return {
+        requests,
+        mirror: { kind: 'start', from: run.from, to },
+        wakeAtMs,
+        why: `peers alone would take ${Math.round(peersMs)} ms, the mirror ${Math.round(mirrorMs)} ms`,
+      };
+    }
+  }
+  return { requests, mirror: { kind: 'keep' }, wakeAtMs, why: 'peers' };
+}
+
+/** [1] Nobody delivers: wait a moment for answers that are due, then the mirror. */
+function withoutPeers(view: FlightView, stalled: boolean): Decision {
+  const { mirror, nowMs, answersUntilMs } = view;
+  const keep = { kind: 'keep' } as const;
+  if (mirror.run) return { requests: [], mirror: keep, wakeAtMs: undefined, why: 'mirror only' };
+  if (!stalled && answersUntilMs !== undefined && nowMs < answersUntilMs) {
+    return { requests: [], mirror: keep, wakeAtMs: answersUntilMs, why: 'waiting for answers that are due' };
+  }
+  if (!mirror.usable) return { requests: [], mirror: keep, wakeAtMs: undefined, why: 'no source' };
+  // [5] pieces asked of peers that stall are the mirror's to take.
+  const from = view.head;
+  let to = from;
+  while (to < view.pieces.length && view.pieces[to] !== HAVE) to += 1;
+  if (to === from) return { requests: [], mirror: keep, wakeAtMs: undefined, why: 'nothing is missing' };
+  const why = stalled ? 'peers stall: the mirror' : 'nobody has it: the mirror';
+  return { requests: [], mirror: { kind: 'start', from, to }, wakeAtMs: nowMs + REVIEW_MS, why };
+}
+
+function stallLimitMs(view: FlightView, mirrorMs: number): number {
+  let latencyMs = Number.POSITIVE_INFINITY;
+  for (const offer of view.offers) latencyMs = Math.min(latencyMs, offer.latencyMs);
+  const patience = Math.max(MIN_STALL_MS, Number.isFinite(latencyMs) ? 4 * latencyMs : 0, 0.1 * mirrorMs);
+  return Math.min(patience, MAX_STALL_MS);
+}
+
+/** Bytes a second of these peers together; one not yet measured counts as the mirror does, until it proves otherwise. */
+function expectedRate(offers: readonly OfferView[], mirrorRate: number): number {
+  let rate = 0;
+  for (const offer of offers) rate += offer.bytesPerSecond ?? mirrorRate;
+  return Math.max(rate, 1);
+}
+
+/** The first run of pieces the mirror may stream: missing, or asked of a peer that would bring it later than the mirror. */
+function mirrorRun(
+  view: FlightView,
+  requests: readonly Request[],
+  live: readonly OfferView[],
+  mirrorMs: number,
+): { from: number; to: number } | undefined {
+  const late = new Set<number>(view.offers.map((o) => o.id));
+  for (const offer of live) {
+    const rate = offer.bytesPerSecond;
+    const dueMs = rate === undefined ? 0 : offer.latencyMs + (offer.queuedBytes / Math.max(rate, 1)) * 1000;
+    if (dueMs <= mirrorMs * 1.5 + SLOWER_GRACE_MS) late.delete(offer.id);
+  }
+  const taken = new Set(requests.map((r) => r.piece));
+  const free = (piece: number) =>
+    (view.pieces[piece] === MISSING && !taken.has(piece)) ||
+    (view.pieces[piece] === ASKED && late.has(view.askedOf[piece] ?? -1));
+  let from = view.head;
+  while (from < view.pieces.length && !free(from)) from += 1;
+  let to = from;
+  while (to < view.pieces.length && free(to)) to += 1;
+  return to > from ? { from, to } : undefined;
+}
+
+/** [4] Hands out missing pieces to the peers that have room. */
+function assign(view: FlightView, live: readonly OfferView[], fromTheEnd: boolean): Request[] {
+  const room = live.map((o) => o.roomBytes);
+  let total = 0;
+  for (const bytes of room) total += Math.max(0, bytes);
+  if (total <= 0) return [];
+  const requests: Request[] = [];
+  for (const piece of order(view, live, fromTheEnd, total)) {
+    const size = Math.min(view.pieceLength, view.sizeBytes - piece * view.pieceLength);
+    const chosen = quickest(live, room, piece);
+    if (chosen < 0) continue;
+    room[chosen] = (room[chosen] ?? 0) - size;
+    total -= size;
+    requests.push({ offer: live[chosen]?.id ?? -1, piece });
+    if (total <= 0) break;
+  }
+  return requests;
+}
+
+/** The peer that would deliver soonest among those that have the piece and room for it; -1 when there is none. */
+function quickest(live: readonly OfferView[], room: readonly number[], piece: number): number {
+  let best = -1;
+  let bestMs = Number.POSITIVE_INFINITY;
+  live.forEach((offer, at) => {
+    const free = room[at] ?? 0;
+    if (free <= 0 || !offer.has(piece)) return;
+    const queued = offer.queuedBytes + (offer.roomBytes - free);
+    const dueMs = offer.latencyMs + (queued / Math.max(offer.bytesPerSecond ?? 4 * 1024 * 1024, 1)) * 1000;
+    if (dueMs < bestMs) {
+      bestMs = dueMs;
+      best = at;
+    }
+  });
+  return best;
+}
+
+/** Missing pieces in the order in which to hand them out; at most a little more than there is room for. */
+function order(view: FlightView, live: readonly OfferView[], fromTheEnd: boolean, roomBytes: number): number[] {
+  const { pieces, head, pieceLength, mirror } = view;
+  const limit = Math.ceil(roomBytes / pieceLength) + live.length;
+  const found: number[] = [];
+  if (fromTheEnd) {
+    // The mirror has the head; meet it from the other side.
+    const stop = Math.max(head, mirror.run ? mirror.run.at + 1 : head);
+    for (let piece = pieces.length - 1; piece >= stop && found.length < limit; piece -= 1) {
+      if (pieces[piece] === MISSING) found.push(piece);
+    }
+    return found;
+  }
+  const from = mirror.run ? mirror.run.at + 1 : head;
+  const windowEnd = Math.min(pieces.length, head + Math.max(1, Math.ceil(WINDOW_BYTES / pieceLength)));
+  let piece = from;
+  for (; piece < windowEnd && found.length < limit; piece += 1) {
+    if (pieces[piece] === MISSING) found.push(piece);
+  }
+  // Rarity says nothing when everybody has everything or there is one peer: then order is kinder to disks.
+  if (found.length >= limit) return found;
+  const beyond: number[] = [];
+  for (; piece < pieces.length; piece += 1) {
+    if (pieces[piece] === MISSING) beyond.push(piece);
+    if (live.length === 1 && beyond.length + found.length >= limit) break;
+  }
+  if (live.length > 1) {
+    const rank = new Map<number, number>();
+    for (const p of beyond) rank.set(p, live.reduce((n, o) => n + (o.has(p) ? 1 : 0), 0) + view.draw());
+    beyond.sort((a, b) => (rank.get(a) ?? 0) - (rank.get(b) ?? 0));
+  }
+  return found.concat(beyond.slice(0, limit - found.length));
+}
