@@ -31,6 +31,8 @@ export interface FramerOptions {
 
 /** Length, id, and a PIECE's two numbers: the most that is needed before the way a message goes is known. */
 const HEAD_BYTES = 13;
+/** Id, index and begin: a PIECE's body without its payload. */
+const PIECE_FIELD_BYTES = 9;
 
 export class Framer {
   readonly #sink: FramerSink;
@@ -78,7 +80,7 @@ export class Framer {
       if (this.#pieceLeft > 0) at = this.#takePiece(chunk, at);
       else if (this.#body !== undefined) at = this.#takeBody(this.#body, chunk, at);
       else if (this.#headHave > 0 || chunk.length - at < HEAD_BYTES) at = this.#takeHead(chunk, at);
-      else at = this.#open(chunk, at, chunk, at, chunk.length - at);
+      else at = this.#takeWhole(chunk, at);
     }
   }
 
@@ -88,6 +90,68 @@ export class Framer {
     this.#sink.pieceData(at === 0 && end === chunk.length ? chunk : chunk.subarray(at, end));
     if (this.#pieceLeft === 0 && !this.#closed) this.#sink.pieceEnd();
     return end;
+  }
+
+  /** A message whose first 13 bytes are at `at`: the usual way, without a copy. */
+  #takeWhole(chunk: Uint8Array, at: number): number {
+    const length = readU32(chunk, at);
+    const bodyAt = at + 4;
+    if (length === 0) {
+      this.#sink.message({ type: 'keep-alive' });
+      return bodyAt;
+    }
+    const id = chunk[bodyAt] as number;
+    this.#checkLength(id, length);
+    if (id === MessageId.piece) {
+      this.#startPiece(chunk, at);
+      return at + HEAD_BYTES;
+    }
+    if (bodyAt + length <= chunk.length) {
+      this.#sink.message(decodeMessage(chunk.subarray(bodyAt, bodyAt + length)));
+      return bodyAt + length;
+    }
+    this.#body = new Uint8Array(length);
+    this.#bodyHave = 0;
+    return bodyAt;
+  }
+
+  /** A message whose first bytes may be torn over chunks; byte by byte, as they are at most 13. */
+  #takeHead(chunk: Uint8Array, from: number): number {
+    const head = this.#head;
+    let at = from;
+    while (at < chunk.length) {
+      head[this.#headHave] = chunk[at] as number;
+      this.#headHave += 1;
+      at += 1;
+      if (this.#headHave < 4) continue;
+      const length = readU32(head, 0);
+      if (length > 0 && this.#headHave === 4) continue;
+      const id = head[4] as number;
+      if (length > 0) this.#checkLength(id, length);
+      if (length > 0 && id === MessageId.piece && this.#headHave < HEAD_BYTES) continue;
+
+      this.#headHave = 0;
+      if (length === 0) this.#sink.message({ type: 'keep-alive' });
+      else if (id === MessageId.piece) this.#startPiece(head, 0);
+      else this.#startBody(id, length);
+      return at;
+    }
+    return at;
+  }
+
+  #startPiece(head: Uint8Array, at: number): void {
+    const lengthBytes = readU32(head, at) - PIECE_FIELD_BYTES;
+    this.#pieceLeft = lengthBytes;
+    this.#sink.pieceStart(readU32(head, at + 5), readU32(head, at + 9), lengthBytes);
+    if (lengthBytes === 0 && !this.#closed) this.#sink.pieceEnd();
+  }
+
+  #startBody(id: number, length: number): void {
+    const body = new Uint8Array(length);
+    body[0] = id;
+    this.#bodyHave = 1;
+    if (length === 1) this.#sink.message(decodeMessage(body));
+    else this.#body = body;
   }
 
   #takeBody(body: Uint8Array, chunk: Uint8Array, at: number): number {
@@ -101,20 +165,12 @@ export class Framer {
     return end;
   }
 
-  /** One byte at a time, as a head is at most 13 bytes and rarely torn. */
-  #takeHead(chunk: Uint8Array, from: number): number {
-    let at = from;
-    while (at < chunk.length && this.#headHave < HEAD_BYTES) {
-      this.#head[this.#headHave] = chunk[at] as number;
-      this.#headHave += 1;
-      at += 1;
-      if (headIsComplete(this.#head, this.#headHave)) {
-        const have = this.#headHave;
-        this.#headHave = 0;
-        this.#open(this.#head, 0, chunk, at, have);
-        return at + this.#openTook;
-      }
+  #checkLength(id: number, length: number): void {
+    if (length > maxBodyBytes(id) || length > this.#maxBodyBytes) {
+      throw new ProtocolError(`could not read message ${id}: a body of ${length} bytes is too long`);
     }
-    return at;
+    if (id === MessageId.piece && length < PIECE_FIELD_BYTES) {
+      throw new ProtocolError(`could not read message ${id}: a body of ${length} bytes is too short`);
+    }
   }
 }

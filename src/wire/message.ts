@@ -117,7 +117,11 @@ export function encodePieceHeader(index: number, begin: number, length: number):
  * A whole PIECE in one buffer, its payload (a view of `length` bytes) still to be filled by the caller: the block
  * is read from disk to where it is sent from. The bytes are zero until then.
  */
-export function allocPiece(index: number, begin: number, length: number): { message: Uint8Array; payload: Uint8Array } {
+export function allocPiece(
+  index: number,
+  begin: number,
+  length: number,
+): { message: Uint8Array; payload: Uint8Array } {
   const message = writePieceHeader(new Uint8Array(PIECE_HEADER_BYTES + length), index, begin, length);
   return { message, payload: message.subarray(PIECE_HEADER_BYTES) };
 }
@@ -141,7 +145,8 @@ export function encodeExtended(id: number, payload: Uint8Array): Uint8Array {
   return message;
 }
 
-export const encodeHashRequest = (range: HashRange): Uint8Array => withHashRange(MessageId.hashRequest, range);
+export const encodeHashRequest = (range: HashRange): Uint8Array =>
+  withHashRange(MessageId.hashRequest, range);
 export const encodeHashReject = (range: HashRange): Uint8Array => withHashRange(MessageId.hashReject, range);
 
 /** `hashes`: concatenated, at most MAX_HASHES. */
