@@ -12,6 +12,8 @@ export interface MirrorRequest {
   readonly headers?: Readonly<Record<string, string>>;
   /** Bytes [from, to); `to` undefined = to the end. Sent as Range (RFC 9110 §14). */
   readonly range?: { readonly from: number; readonly to?: number };
+  /** Without the "?". Only for what is passed through: files of an archive have none. */
+  readonly query?: string;
   readonly signal: AbortSignal;
 }
 
