@@ -115,14 +115,16 @@ export function encodePieceHeader(index: number, begin: number, length: number):
 
 /**
  * A whole PIECE in one buffer, its payload (a view of `length` bytes) still to be filled by the caller: the block
- * is read from disk to where it is sent from. The bytes are zero until then.
+ * is read from disk to where it is sent from. Until then the payload holds whatever was in memory (zeroing costs as
+ * much as a fifth of the copy): send it only after all of it was written, and drop it when a read comes short.
  */
 export function allocPiece(
   index: number,
   begin: number,
   length: number,
 ): { message: Uint8Array; payload: Uint8Array } {
-  const message = writePieceHeader(new Uint8Array(PIECE_HEADER_BYTES + length), index, begin, length);
+  const message = Buffer.allocUnsafeSlow(PIECE_HEADER_BYTES + length);
+  writePieceHeader(message, index, begin, length);
   return { message, payload: message.subarray(PIECE_HEADER_BYTES) };
 }
 
