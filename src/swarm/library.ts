@@ -1,0 +1,132 @@
+/**
+ * What this node can serve to peers: whole files of the store, and files still on their way of which some pieces are
+ * verified under a root. It decides what exists for whom (a file is offered only in its own swarms); it doesn't
+ * speak to anyone. Invariant: nothing here can write, and what isn't shareable is never found.
+ */
+import { readSync } from 'node:fs';
+import type { Sha256 } from '../lib/sha256.ts';
+import type { OpenFile, Store } from '../store/store.ts';
+import { layerRoot } from '../torrent/merkle.ts';
+import { Pieces } from '../torrent/pieces.ts';
+
+/** One file as it can be served. */
+export interface Servable {
+  readonly key: Sha256;
+  readonly pieces: Pieces;
+  readonly swarms: readonly string[];
+  /** The root it is served under and its layer; undefined for a file of one piece. */
+  readonly tree: { readonly root: Uint8Array; readonly layer: Uint8Array } | undefined;
+  /** True for a file whose whole SHA-256 holds: the root is our own statement. */
+  readonly whole: boolean;
+  hasPiece(index: number): boolean;
+  /** Fills `target` from `offset`; false when the bytes are gone. */
+  read(offset: number, target: Uint8Array): boolean;
+  /** Lets go of file handles until the next read. */
+  rest(): void;
+}
+
+/** Computes the piece layer of a stored file, off the main thread. */
+export type ComputeLayer = (fd: number, pieces: Pieces) => Promise<Uint8Array>;
+
+export class Library {
+  readonly #store: Store;
+  readonly #computeLayer: ComputeLayer;
+  readonly #growing = new Map<Sha256, Servable>();
+  readonly #computing = new Map<Sha256, Promise<Servable | undefined>>();
+
+  constructor(store: Store, computeLayer: ComputeLayer) {
+    this.#store = store;
+    this.#computeLayer = computeLayer;
+  }
+
+  /** A flight has verified pieces to give; until `ungrow`. */
+  grow(servable: Servable): void {
+    this.#growing.set(servable.key, servable);
+  }
+
+  ungrow(key: Sha256): void {
+    this.#growing.delete(key);
+  }
+
+  /**
+   * What can be served of this key in one of `swarms`. A promise when the file is here but its layer has to be
+   * computed first; undefined when there is nothing.
+   */
+  find(key: Sha256, inSwarm: (infoHash: string) => boolean): Servable | Promise<Servable | undefined> | undefined {
+    const file = this.#store.stat(key);
+    if (file) {
+      if (!file.swarms.some(inSwarm)) return undefined;
+      const pieces = new Pieces(file.sizeBytes);
+      if (pieces.isSingle) return new StoredServable(this.#store, key, pieces, file.swarms, undefined);
+      const layer = this.#store.layer(key);
+      if (layer?.length === pieces.count * 32) {
+        const tree = { layer, root: layerRoot(layer, pieces) };
+        return new StoredServable(this.#store, key, pieces, file.swarms, tree);
+      }
+      return this.#compute(key, pieces, file.swarms);
+    }
+    const growing = this.#growing.get(key);
+    return growing?.swarms.some(inSwarm) ? growing : undefined;
+  }
+
+  /** Computes the layer of a file that peers are likely to want soon, if it isn't there. */
+  prepare(key: Sha256): void {
+    const found = this.find(key, () => true);
+    if (found instanceof Promise) found.catch(() => {});
+  }
+
+  #compute(key: Sha256, pieces: Pieces, swarms: readonly string[]): Promise<Servable | undefined> {
+    const running = this.#computing.get(key);
+    if (running) return running;
+    const computing = this.#computeNow(key, pieces, swarms).finally(() => this.#computing.delete(key));
+    this.#computing.set(key, computing);
+    return computing;
+  }
+
+  async #computeNow(key: Sha256, pieces: Pieces, swarms: readonly string[]): Promise<Servable | undefined> {
+    using open = this.#store.open(key);
+    if (!open) return undefined;
+    const layer = await this.#computeLayer(open.fd, pieces);
+    this.#store.setLayer(key, layer);
+    return new StoredServable(this.#store, key, pieces, swarms, { layer, root: layerRoot(layer, pieces) });
+  }
+}
+
+class StoredServable implements Servable {
+  readonly key: Sha256;
+  readonly pieces: Pieces;
+  readonly swarms: readonly string[];
+  readonly tree: Servable['tree'];
+  readonly whole = true;
+  readonly #store: Store;
+  #open: OpenFile | undefined;
+
+  constructor(store: Store, key: Sha256, pieces: Pieces, swarms: readonly string[], tree: Servable['tree']) {
+    this.#store = store;
+    this.key = key;
+    this.pieces = pieces;
+    this.swarms = swarms;
+    this.tree = tree;
+  }
+
+  hasPiece(index: number): boolean {
+    return this.pieces.has(index);
+  }
+
+  read(offset: number, target: Uint8Array): boolean {
+    this.#open ??= this.#store.open(this.key);
+    if (!this.#open) return false;
+    let done = 0;
+    while (done < target.length) {
+      const got = readSync(this.#open.fd, target, done, target.length - done, offset + done);
+      if (got === 0) return false;
+      done += got;
+    }
+    return true;
+  }
+
+  rest(): void {
+    this.#open?.[Symbol.dispose]();
+    this.#open = undefined;
+  }
+}

@@ -1,0 +1,158 @@
+/**
+ * Links over TCP, on Bun's sockets: they take what the kernel takes and say how much, so the queue is ours.
+ * Decides nothing about peers. Source: measured behaviour of Bun.connect and Bun.listen (docs/ARCHITECTURE.md).
+ */
+import type { Socket } from 'bun';
+import type { HostPort } from '../lib/host-port.ts';
+import type { Link, LinkEvents, LinkListener } from './link.ts';
+
+class TcpLink implements Link {
+  readonly remote: HostPort;
+  readonly #socket: Socket<TcpLink | undefined>;
+  #events: LinkEvents | undefined;
+  #queue: Uint8Array[] = [];
+  #queuedBytes = 0;
+  #closed = false;
+
+  constructor(socket: Socket<TcpLink | undefined>, remote: HostPort) {
+    this.#socket = socket;
+    this.remote = remote;
+    socket.setNoDelay(true);
+  }
+
+  get queuedBytes(): number {
+    return this.#queuedBytes;
+  }
+
+  attach(events: LinkEvents): void {
+    this.#events = events;
+  }
+
+  send(bytes: Uint8Array): void {
+    if (this.#closed) return;
+    let from = 0;
+    if (this.#queue.length === 0) {
+      const taken = this.#socket.write(bytes);
+      if (taken === bytes.length) return;
+      if (taken < 0) return; // closed under us: the close event follows
+      from = taken;
+    }
+    const rest = bytes.slice(from);
+    this.#queue.push(rest);
+    this.#queuedBytes += rest.length;
+  }
+
+  pause(): void {
+    if (!this.#closed) this.#socket.pause();
+  }
+
+  resume(): void {
+    if (!this.#closed) this.#socket.resume();
+  }
+
+  close(reason: string): void {
+    if (this.#closed) return;
+    this.#finish(reason);
+    this.#socket.terminate();
+  }
+
+  onData(chunk: Uint8Array): void {
+    if (!this.#closed) this.#events?.data(chunk);
+  }
+
+  onDrain(): void {
+    while (!this.#closed) {
+      const first = this.#queue[0];
+      if (!first) break;
+      const taken = this.#socket.write(first);
+      if (taken < 0) return;
+      this.#queuedBytes -= taken;
+      if (taken < first.length) {
+        this.#queue[0] = first.subarray(taken);
+        return;
+      }
+      this.#queue.shift();
+    }
+    if (!this.#closed) this.#events?.drained();
+  }
+
+  onClose(reason: string): void {
+    if (!this.#closed) this.#finish(reason);
+  }
+
+  #finish(reason: string): void {
+    this.#closed = true;
+    this.#queue = [];
+    this.#queuedBytes = 0;
+    this.#events?.closed(reason);
+  }
+}
+
+const handlers = {
+  data: (socket: Socket<TcpLink | undefined>, chunk: Buffer) => socket.data?.onData(chunk),
+  drain: (socket: Socket<TcpLink | undefined>) => socket.data?.onDrain(),
+  close: (socket: Socket<TcpLink | undefined>, error?: Error) =>
+    socket.data?.onClose(error ? error.message : 'closed by the peer'),
+  end: (socket: Socket<TcpLink | undefined>) => {
+    socket.data?.onClose('closed by the peer');
+    socket.end();
+  },
+  error: (socket: Socket<TcpLink | undefined>, error: Error) => socket.data?.onClose(error.message),
+};
+
+function remoteOf(socket: Socket<TcpLink | undefined>, port: number): HostPort {
+  return { host: socket.remoteAddress.replace(/^::ffff:(?=\d+\.)/, ''), port };
+}
+
+export async function dialTcp(to: HostPort, timeoutMs: number): Promise<Link> {
+  let late = false;
+  const connecting = new Promise<Link>((resolve, reject) => {
+    Bun.connect<TcpLink | undefined>({
+      hostname: to.host,
+      port: to.port,
+      data: undefined,
+      socket: {
+        ...handlers,
+        open(socket) {
+          if (late) {
+            socket.terminate();
+            return;
+          }
+          const link = new TcpLink(socket, remoteOf(socket, to.port));
+          socket.data = link;
+          resolve(link);
+        },
+        connectError: (_socket, error) => reject(error),
+      },
+    }).catch(reject);
+  });
+  const timer = Promise.withResolvers<never>();
+  const timeout = setTimeout(() => {
+    late = true;
+    timer.reject(new Error(`no answer within ${timeoutMs} ms`));
+  }, timeoutMs);
+  try {
+    return await Promise.race([connecting, timer.promise]);
+  } finally {
+    clearTimeout(timeout);
+    connecting.catch(() => {});
+    timer.promise.catch(() => {});
+  }
+}
+
+export function listenTcp(at: HostPort, accept: (link: Link) => void): LinkListener {
+  const listener = Bun.listen<TcpLink | undefined>({
+    hostname: at.host,
+    port: at.port,
+    data: undefined,
+    socket: {
+      ...handlers,
+      open(socket) {
+        const link = new TcpLink(socket, remoteOf(socket, socket.remotePort));
+        socket.data = link;
+        accept(link);
+      },
+    },
+  });
+  return { address: { host: at.host, port: listener.port }, close: () => listener.stop(true) };
+}
