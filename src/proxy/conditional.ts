@@ -22,8 +22,7 @@ export interface Conditions {
 
 export type Selection =
   /** Bytes [from, to) of the file. */
-  | { readonly status: 200 | 206; readonly from: number; readonly to: number }
-  | { readonly status: 304 | 416 };
+  { readonly status: 200 | 206; readonly from: number; readonly to: number } | { readonly status: 304 | 416 };
 
 export function select(file: Representation, asked: Conditions): Selection {
   if (isNotModified(file, asked)) return { status: 304 };
@@ -53,7 +52,10 @@ function ifRangeHolds(file: Representation, ifRange: string): boolean {
 }
 
 /** One range of bytes, clipped to the file (RFC 9110 §14.1.2). What we don't understand is ignored (§14.2). */
-function parseRange(text: string, sizeBytes: number): { from: number; to: number } | 'ignored' | 'unsatisfiable' {
+function parseRange(
+  text: string,
+  sizeBytes: number,
+): { from: number; to: number } | 'ignored' | 'unsatisfiable' {
   const match = /^\s*bytes\s*=\s*(\d{0,15})\s*-\s*(\d{0,15})\s*$/i.exec(text);
   if (!match) return 'ignored';
   const [, first = '', last = ''] = match;
@@ -70,7 +72,8 @@ function parseRange(text: string, sizeBytes: number): { from: number; to: number
 
 /** Milliseconds since 1970; undefined when it isn't a date. Only forms with GMT (RFC 9110 §5.6.7) or none (asctime). */
 function parseHttpDate(text: string): number | undefined {
-  if (!/^(?:Mon|Tues?|Wed(?:nes)?|Thu(?:rs)?|Fri|Sat(?:ur)?|Sun)(?:day)?\b/.test(text.trim())) return undefined;
+  if (!/^(?:Mon|Tues?|Wed(?:nes)?|Thu(?:rs)?|Fri|Sat(?:ur)?|Sun)(?:day)?\b/.test(text.trim()))
+    return undefined;
   const ms = Date.parse(/GMT\s*$/.test(text) ? text : `${text.trim()} GMT`);
   return Number.isNaN(ms) ? undefined : ms;
 }

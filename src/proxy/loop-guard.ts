@@ -13,14 +13,23 @@ export class LoopGuard {
   readonly via: string;
   readonly #ownHosts = new Set<string>();
 
-  constructor({ pseudonym = `debtorrent-${crypto.getRandomValues(new Uint8Array(8)).toHex()}` }: LoopGuardOptions = {}) {
+  constructor({
+    pseudonym = `debtorrent-${crypto.getRandomValues(new Uint8Array(8)).toHex()}`,
+  }: LoopGuardOptions = {}) {
     this.pseudonym = pseudonym;
     this.via = `1.1 ${pseudonym}`;
   }
 
   /** Once the port is known. A listener on loopback, or on all addresses, goes by all the names of loopback. */
   listensOn(host: string, port: number): void {
-    const names = new Set([host, 'localhost', '127.0.0.1', '[::1]', 'ip6-localhost', 'localhost.localdomain']);
+    const names = new Set([
+      host,
+      'localhost',
+      '127.0.0.1',
+      '[::1]',
+      'ip6-localhost',
+      'localhost.localdomain',
+    ]);
     for (const name of names) {
       const bracketed = name.includes(':') && !name.startsWith('[') ? `[${name}]` : name;
       this.#ownHosts.add(port === 80 ? bracketed : `${bracketed}:${port}`);

@@ -67,7 +67,12 @@ function hostAndPath(scheme: 'http' | 'https', raw: string): Target {
   return file(scheme, host, rest.startsWith('/') ? rest : `/${rest}`, undefined);
 }
 
-function file(scheme: 'http' | 'https', authority: string, raw: string, rawUserinfo: string | undefined): Target {
+function file(
+  scheme: 'http' | 'https',
+  authority: string,
+  raw: string,
+  rawUserinfo: string | undefined,
+): Target {
   const host = normalHost(scheme, authority);
   if (host === undefined) return refuse(400, "the request line has a host that isn't one");
   const [rawPath, query] = splitQuery(raw);
@@ -75,7 +80,8 @@ function file(scheme: 'http' | 'https', authority: string, raw: string, rawUseri
   const normal = normalPath(rawPath);
   if ('refused' in normal) return refuse(400, normal.refused);
   const userinfo = rawUserinfo === undefined ? undefined : decodeUserinfo(rawUserinfo);
-  if (rawUserinfo !== undefined && userinfo === undefined) return refuse(400, 'the user name has a broken escape');
+  if (rawUserinfo !== undefined && userinfo === undefined)
+    return refuse(400, 'the user name has a broken escape');
   return { kind: 'file', at: { scheme, host, path: normal.path }, query, userinfo };
 }
 

@@ -1,0 +1,121 @@
+/**
+ * The way of one request behind the door: our own page, a Release file, a file the catalogue knows, or the mirror's
+ * answer handed through. It decides only which; each has its own file here. No URL is looked at after parseTarget.
+ * Invariants: a request that came through us goes no further; one with credentials or a query is only passed through;
+ * an unexpected failure of ours ends in the mirror's answer.
+ */
+import type { Acquire } from '../acquire/acquire.ts';
+import { type Entry, type Location, locationName } from '../archive/entry.ts';
+import { RefusedError, UnavailableError } from '../lib/errors.ts';
+import { log, quoteRemote } from '../lib/log.ts';
+import type { Mirror } from '../mirror/mirror.ts';
+import { answerError, answerText } from './answer-text.ts';
+import { type Door, type Exchange, field } from './exchange.ts';
+import type { LoopGuard } from './loop-guard.ts';
+import { answerOwnPage, type Pages } from './own-page.ts';
+import { passThrough } from './pass-through.ts';
+import { answerRelease, isReleaseFile, type ServesReleases } from './release-file.ts';
+import { respond } from './respond.ts';
+import { parseTarget, type Target } from './target.ts';
+
+export interface ProxyParts {
+  readonly catalogue: { lookup(at: Location): Promise<Entry | undefined> };
+  readonly refresh: ServesReleases;
+  readonly acquire: Acquire;
+  readonly mirror: Mirror;
+  /** The Hono app of our own pages. */
+  readonly pages: Pages;
+  readonly loopGuard: LoopGuard;
+  /** Payload bytes given to clients; what a flight brings is counted where it is fetched. */
+  readonly count: {
+    readonly fromStore: (bytes: number) => void;
+    /** Passed through. */
+    readonly fromMirror: (bytes: number) => void;
+  };
+}
+
+type FileTarget = Extract<Target, { kind: 'file' }>;
+
+const tagged = log.withTag('proxy');
+
+export function createProxyApp(parts: ProxyParts): Door {
+  const { loopGuard } = parts;
+  return async (exchange) => {
+    const { request } = exchange;
+    if (request.method !== 'GET' && request.method !== 'HEAD') {
+      answerText(exchange, 405, 'only GET and HEAD are served here', {
+        Allow: 'GET, HEAD',
+        Connection: 'close',
+      });
+      return;
+    }
+    if (request.httpVersion !== '1.0' && field(request, 'host') === undefined) {
+      answerText(exchange, 400, 'the request has no Host field');
+      return;
+    }
+    const target = parseTarget(request.url ?? '', loopGuard);
+    if (target.kind === 'refused') answerText(exchange, target.status, target.text);
+    else if (target.kind === 'own') await answerOwnPage(exchange, { ...parts, path: target.path });
+    else await answerFile(exchange, target, parts);
+  };
+}
+
+async function answerFile(exchange: Exchange, target: FileTarget, parts: ProxyParts): Promise<void> {
+  const { loopGuard } = parts;
+  const { at } = target;
+  if (loopGuard.hasSeen(field(exchange.request, 'via')) || loopGuard.isOwnHost(at.host)) {
+    answerText(exchange, 508, `a loop: this proxy was asked for ${at.host} by itself`);
+    return;
+  }
+  try {
+    if (isOrdinary(exchange, target) && (await answerFromArchive(exchange, at, parts))) return;
+    await handThrough(exchange, target, parts);
+  } catch (error) {
+    if (exchange.signal.aborted) return;
+    tagged.debug(`could not serve ${quoteRemote(locationName(at), 200)}: ${(error as Error).message}`);
+    if (!(error instanceof RefusedError || error instanceof UnavailableError)) tagged.error(error);
+    answerError(exchange, error);
+  }
+}
+
+/** True when it was answered. Throws RefusedError and UnavailableError; any other failure ends in false. */
+async function answerFromArchive(exchange: Exchange, at: Location, parts: ProxyParts): Promise<boolean> {
+  const { catalogue, refresh, acquire, loopGuard, count } = parts;
+  const { via } = loopGuard;
+  try {
+    if (isReleaseFile(at.path)) return await answerRelease(exchange, { refresh, at, via });
+    const entry = await catalogue.lookup(at);
+    if (!entry) return false;
+    const content = await acquire.open(entry, at, exchange.signal);
+    await respond(exchange, content, { path: at.path, via, onFromStore: count.fromStore });
+    return true;
+  } catch (error) {
+    const isAnswer = error instanceof RefusedError || error instanceof UnavailableError;
+    if (isAnswer || exchange.signal.aborted || exchange.response.headersSent) throw error;
+    tagged.warn(`passing ${quoteRemote(locationName(at), 200)} through: ${(error as Error).message}`);
+    return false;
+  }
+}
+
+function handThrough(
+  exchange: Exchange,
+  { at, query, userinfo }: FileTarget,
+  parts: ProxyParts,
+): Promise<void> {
+  const { mirror, loopGuard, count } = parts;
+  return passThrough(exchange, {
+    mirror,
+    at,
+    query,
+    userinfo,
+    via: loopGuard.via,
+    onFromMirror: count.fromMirror,
+  });
+}
+
+/** Nothing about it is anybody's own: no credentials, no query. */
+function isOrdinary({ request }: Exchange, { query, userinfo }: FileTarget): boolean {
+  const { authorization, cookie } = request.headers;
+  const proxyAuthorization = request.headers['proxy-authorization'];
+  return [query, userinfo, authorization, cookie, proxyAuthorization].every((value) => value === undefined);
+}

@@ -1,0 +1,99 @@
+/**
+ * Sends a file, whole or growing, as the answer to a request. It decides status, length, range, dates and pace
+ * (conditional.ts has the rules); it doesn't decide which bytes may be shown: the content shows only those.
+ * Invariants: Content-Length is exact; an answer that can't be completed is cut, never ended; the content is disposed
+ * on every way out.
+ */
+import type { Content } from '../acquire/content.ts';
+import { answerText, cut } from './answer-text.ts';
+import { type Selection, select } from './conditional.ts';
+import { type Exchange, field } from './exchange.ts';
+import { written } from './send-body.ts';
+
+/** Measured: larger reads gain nothing, smaller ones cost more turns of the event loop. */
+const CHUNK_BYTES = 512 * 1024;
+
+export interface RespondOptions {
+  /** Path of the file: its suffix gives the Content-Type. */
+  readonly path: string;
+  readonly via: string;
+  /** Told of bytes that came out of the store. */
+  readonly onFromStore: (bytes: number) => void;
+}
+
+/** Takes over `content`. Rejects with UnavailableError only while nothing has been sent: then another answer may be. */
+export async function respond(exchange: Exchange, content: Content, options: RespondOptions): Promise<void> {
+  using file = content;
+  const { request, response, signal } = exchange;
+  const selection = select(file, {
+    method: request.method === 'HEAD' ? 'HEAD' : 'GET',
+    ifNoneMatch: field(request, 'if-none-match'),
+    ifModifiedSince: field(request, 'if-modified-since'),
+    ifRange: field(request, 'if-range'),
+    range: field(request, 'range'),
+  });
+  const headers = { ...describe(file, options), ...describeSelection(file, selection) };
+  if (selection.status === 416) {
+    answerText(exchange, 416, `the file has ${file.sizeBytes} bytes`, headers);
+    return;
+  }
+  if (selection.status === 304 || request.method === 'HEAD') {
+    response.writeHead(selection.status, headers).end();
+    return;
+  }
+  // The first byte is awaited before the head is sent: until then a failure can still be told.
+  if (selection.from < selection.to && file.available <= selection.from) {
+    await file.waitBeyond(selection.from, signal);
+  }
+  response.writeHead(selection.status, headers);
+  try {
+    await sendRange(exchange, file, selection, options.onFromStore);
+  } catch {
+    cut(exchange);
+  }
+}
+
+async function sendRange(
+  { response, signal }: Exchange,
+  file: Content,
+  { from, to }: { readonly from: number; readonly to: number },
+  onFromStore: (bytes: number) => void,
+): Promise<void> {
+  let offset = from;
+  while (offset < to) {
+    const available = file.available > offset ? file.available : await file.waitBeyond(offset, signal);
+    const chunk = file.read(offset, Math.min(CHUNK_BYTES, available - offset, to - offset));
+    if (chunk.length === 0) throw new RangeError(`no byte could be read at ${offset}`);
+    offset += chunk.length;
+    if (file.origin === 'store') onFromStore(chunk.length);
+    if (offset === to) {
+      response.end(chunk);
+      return;
+    }
+    await written(response, chunk, signal);
+  }
+  response.end();
+}
+
+function describe(file: Content, { path, via }: RespondOptions): Record<string, string> {
+  return {
+    'Content-Type': /\.[ud]?deb$/.test(path)
+      ? 'application/vnd.debian.binary-package'
+      : 'application/octet-stream',
+    'Last-Modified': new Date(file.lastModifiedMs).toUTCString(),
+    'Accept-Ranges': 'bytes',
+    ...(file.etag === undefined ? {} : { ETag: file.etag }),
+    Via: via,
+    'X-DebTorrent-Source': file.origin,
+    // A file of a mirror never runs as a page of ours.
+    'X-Content-Type-Options': 'nosniff',
+  };
+}
+
+function describeSelection({ sizeBytes }: Content, selection: Selection): Record<string, string> {
+  if (selection.status === 304) return {};
+  if (selection.status === 416) return { 'Content-Range': `bytes */${sizeBytes}` };
+  const { status, from, to } = selection;
+  const length = { 'Content-Length': String(to - from) };
+  return status === 200 ? length : { ...length, 'Content-Range': `bytes ${from}-${to - 1}/${sizeBytes}` };
+}

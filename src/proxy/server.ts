@@ -1,0 +1,149 @@
+/**
+ * The door for APT: an HTTP/1.1 server on node:http. It decides what a connection may do (sizes, pipelining, pace,
+ * when it ends); what a request means is the app's business.
+ *
+ * Not Bun.serve: that closes the connection when a pipelined request arrives while an answer is pending, and apt
+ * pipelines ten. node:http answers in order while the work runs side by side, keeps the raw request target and
+ * Content-Length, and tells when a client has gone. Source: RFC 9112 §9.3.2.
+ */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { type AddressInfo, createServer as createNetServer, type Socket } from 'node:net';
+import { formatHostPort, type HostPort } from '../lib/host-port.ts';
+import { log } from '../lib/log.ts';
+import { answerError, cut } from './answer-text.ts';
+import type { Door } from './exchange.ts';
+import { InFlight } from './in-flight.ts';
+
+export interface ProxyServerOptions {
+  /** Port 0 takes a free one; `fd` is a listening socket handed over by whoever started us (systemd). */
+  readonly listen: HostPort | { readonly fd: number };
+  readonly door: Door;
+  /** Requests of one connection worked on at once. Default 32. */
+  readonly pipelineMax?: number;
+  /** How long an idle connection is kept. Default 120 s: apt comes back to it. */
+  readonly keepAliveMs?: number;
+  /** What is left to answers under way when the server stops. Default 1 s. */
+  readonly graceMs?: number;
+}
+
+export interface ProxyServer extends AsyncDisposable {
+  readonly address: HostPort;
+}
+
+const HEADERS_MAX_BYTES = 16 * 1024;
+
+/** Throws when it can't listen, with what to do about it. */
+export async function startProxyServer(options: ProxyServerOptions): Promise<ProxyServer> {
+  const { listen, door, pipelineMax = 32, keepAliveMs = 120_000, graceMs = 1000 } = options;
+  const inFlight = new InFlight(pipelineMax);
+  const server = createServer(
+    {
+      keepAliveTimeout: keepAliveMs,
+      headersTimeout: 60_000,
+      // Time for a request to come in is bounded above; this one would end long answers in some versions of Bun.
+      requestTimeout: 0,
+      maxHeaderSize: HEADERS_MAX_BYTES,
+      noDelay: true,
+      // We answer that case ourselves, with a text.
+      requireHostHeader: false,
+    },
+    (request, response) => inFlight.run(request.socket, () => answer(door, request, response)),
+  );
+  server.on('connect', refuseTunnel);
+  server.on('clientError', (_error, socket) => refuseNoise(socket as Socket));
+
+  const door0 = 'fd' in listen ? acceptInto(server) : server;
+  await listening(door0, listen);
+  const { address, port } = (door0.address() ?? {}) as Partial<AddressInfo>;
+  return {
+    address: { host: address ?? '127.0.0.1', port: port ?? 0 },
+    async [Symbol.asyncDispose]() {
+      if (door0 !== server) door0.close();
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      server.closeIdleConnections();
+      const timer = setTimeout(() => server.closeAllConnections(), graceMs);
+      if (door0 === server) await closed;
+      clearTimeout(timer);
+      server.closeAllConnections();
+    },
+  };
+}
+
+/** Resolves when the answer is out, or the client gone. */
+function answer(door: Door, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const client = new AbortController();
+    response.on('close', () => {
+      if (!response.writableFinished) client.abort(new DOMException('the client has gone', 'AbortError'));
+      resolve();
+    });
+    if (response.destroyed || request.socket.destroyed) {
+      resolve();
+      return;
+    }
+    door({ request, response, signal: client.signal }).catch((error: unknown) => {
+      if (client.signal.aborted) return;
+      log.withTag('proxy').error(error);
+      if (response.headersSent) cut({ response });
+      else answerError({ request, response }, error);
+    });
+  });
+}
+
+/** apt tries four times on any refusal; the text says what helps. */
+function refuseTunnel(
+  _request: IncomingMessage,
+  socket: { end(text: string): void; on(e: 'error', f: () => void): void },
+) {
+  const text = 'no tunnels here: let apt ask https mirrors directly (Acquire::https::Proxy "DIRECT")\n';
+  socket.on('error', () => {});
+  socket.end(rawAnswer('403 Forbidden', text));
+}
+
+/** What isn't HTTP. */
+function refuseNoise(socket: Socket): void {
+  if (!socket.writable) return;
+  socket.end(rawAnswer('400 Bad Request', 'that was no request this proxy understands\n'));
+}
+
+function rawAnswer(status: string, text: string): string {
+  const head = [
+    `HTTP/1.1 ${status}`,
+    'Content-Type: text/plain; charset=utf-8',
+    `Content-Length: ${text.length}`,
+  ];
+  return `${head.join('\r\n')}\r\nConnection: close\r\n\r\n${text}`;
+}
+
+/** http.Server ignores an inherited descriptor in Bun; a plain server accepts for it. */
+function acceptInto(server: Server) {
+  return createNetServer({ noDelay: true }, (socket) => server.emit('connection', socket));
+}
+
+function listening(
+  server: Pick<Server, 'listen' | 'once' | 'off'>,
+  listen: ProxyServerOptions['listen'],
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const onError = (cause: Error & { code?: string }) => {
+      reject(
+        new Error(
+          `could not listen on ${'fd' in listen ? `descriptor ${listen.fd}` : formatHostPort(listen)}: ${why(cause)}`,
+          { cause },
+        ),
+      );
+    };
+    server.once('error', onError);
+    server.listen('fd' in listen ? { fd: listen.fd } : { host: listen.host, port: listen.port }, () => {
+      server.off('error', onError);
+      resolve();
+    });
+  });
+}
+
+function why({ code, message }: Error & { code?: string }): string {
+  if (code === 'EADDRINUSE') return 'address in use; another debtorrent may be running, or give --listen';
+  if (code === 'EACCES') return 'not allowed for this user; give --listen with a port above 1023';
+  if (code === 'EADDRNOTAVAIL') return 'this machine has no such address; give --listen';
+  return message;
+}
