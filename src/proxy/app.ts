@@ -53,7 +53,7 @@ export function createProxyApp(parts: ProxyParts): Door {
       answerText(exchange, 400, 'the request has no Host field');
       return;
     }
-    const target = parseTarget(request.url ?? '', loopGuard);
+    const target = parseTarget(request.url ?? '', { isOwnHost: (host) => loopGuard.isOwnHost(host) });
     if (target.kind === 'refused') answerText(exchange, target.status, target.text);
     else if (target.kind === 'own') await answerOwnPage(exchange, { ...parts, path: target.path });
     else await answerFile(exchange, target, parts);

@@ -22,7 +22,9 @@ export interface Conditions {
 
 export type Selection =
   /** Bytes [from, to) of the file. */
-  { readonly status: 200 | 206; readonly from: number; readonly to: number } | { readonly status: 304 | 416 };
+  | { readonly status: 200 | 206; readonly from: number; readonly to: number }
+  | { readonly status: 304 }
+  | { readonly status: 416 };
 
 export function select(file: Representation, asked: Conditions): Selection {
   if (isNotModified(file, asked)) return { status: 304 };

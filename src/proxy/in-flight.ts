@@ -23,7 +23,7 @@ export class InFlight {
     this.#connections.set(socket, connection);
     const start = () => {
       connection.running += 1;
-      work().finally(() => {
+      void work().finally(() => {
         connection.running -= 1;
         const next = connection.waiting.shift();
         if (next) next();

@@ -88,8 +88,8 @@ function requestFields({ request }: Exchange, userinfo: string | undefined): Rec
     const value = field(request, name);
     if (value !== undefined) fields[name] = value;
   }
-  if (userinfo !== undefined && fields['authorization'] === undefined) {
-    fields['authorization'] = `Basic ${Buffer.from(userinfo).toString('base64')}`;
+  if (userinfo !== undefined && fields.authorization === undefined) {
+    fields.authorization = `Basic ${Buffer.from(userinfo).toString('base64')}`;
   }
   return fields;
 }

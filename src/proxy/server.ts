@@ -7,7 +7,12 @@
  * Content-Length, and tells when a client has gone. Source: RFC 9112 §9.3.2.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { type AddressInfo, createServer as createNetServer, type Socket } from 'node:net';
+import {
+  type AddressInfo,
+  createServer as createNetServer,
+  type Server as NetServer,
+  type Socket,
+} from 'node:net';
 import { formatHostPort, type HostPort } from '../lib/host-port.ts';
 import { log } from '../lib/log.ts';
 import { answerError, cut } from './answer-text.ts';
@@ -52,17 +57,17 @@ export async function startProxyServer(options: ProxyServerOptions): Promise<Pro
   server.on('connect', refuseTunnel);
   server.on('clientError', (_error, socket) => refuseNoise(socket as Socket));
 
-  const door0 = 'fd' in listen ? acceptInto(server) : server;
-  await listening(door0, listen);
-  const { address, port } = (door0.address() ?? {}) as Partial<AddressInfo>;
+  const listener: NetServer = 'fd' in listen ? acceptInto(server) : server;
+  await listening(listener, listen);
+  const { address, port } = (listener.address() ?? {}) as Partial<AddressInfo>;
   return {
     address: { host: address ?? '127.0.0.1', port: port ?? 0 },
     async [Symbol.asyncDispose]() {
-      if (door0 !== server) door0.close();
+      if (listener !== server) listener.close();
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeIdleConnections();
       const timer = setTimeout(() => server.closeAllConnections(), graceMs);
-      if (door0 === server) await closed;
+      if (listener === server) await closed;
       clearTimeout(timer);
       server.closeAllConnections();
     },
@@ -120,10 +125,7 @@ function acceptInto(server: Server) {
   return createNetServer({ noDelay: true }, (socket) => server.emit('connection', socket));
 }
 
-function listening(
-  server: Pick<Server, 'listen' | 'once' | 'off'>,
-  listen: ProxyServerOptions['listen'],
-): Promise<void> {
+function listening(server: NetServer, listen: ProxyServerOptions['listen']): Promise<void> {
   return new Promise((resolve, reject) => {
     const onError = (cause: Error & { code?: string }) => {
       reject(
