@@ -1,0 +1,189 @@
+/**
+ * Pieces asked of one peer: cut into requests, put together again, measured. It decides the size of requests and how
+ * much may be under way; not which piece to ask (plan) nor whether bytes are right (the flight).
+ * A REQUEST asks for 16 KiB or a multiple of it up to what the peer's hello allows: fewer messages where the link is
+ * fast, small ones where it is slow, so that a cancel or a `have` never waits behind seconds of payload.
+ */
+import type { Clock } from '../lib/clock.ts';
+import { ProtocolError } from '../lib/errors.ts';
+import { BusyRate } from '../lib/rate.ts';
+import { BLOCK_BYTES, type BlockRef, encodeCancel, encodeRequest } from '../wire/message.ts';
+import type { Offer } from './offer.ts';
+
+interface Asked {
+  readonly offer: Offer;
+  readonly piece: number;
+  readonly bytes: Uint8Array;
+  readonly askedMs: number;
+  receivedBytes: number;
+  /** Begin → length of what was requested and isn't here. */
+  readonly blocks: Map<number, number>;
+}
+
+export interface DownloadsHost {
+  readonly clock: Clock;
+  send(bytes: Uint8Array): void;
+  downloaded(bytes: number): void;
+}
+
+const MIN_WINDOW_BYTES = 1024 * 1024;
+const MAX_WINDOW_BYTES = 16 * 1024 * 1024;
+/** Payload that nobody asked for (late after a cancel) is dropped; beyond this much the peer is closed. */
+const MAX_UNASKED_BYTES = 32 * 1024 * 1024;
+
+export class Downloads {
+  readonly #host: DownloadsHost;
+  /** By the peer's piece number. */
+  readonly #asked = new Map<number, Asked>();
+  readonly #rate = new BusyRate();
+  #queuedBytes = 0;
+  #latencyMs: number;
+  #busySinceMs = 0;
+  #lastByteMs = 0;
+  #awaitingFirst = false;
+  #unaskedBytes = 0;
+  #maxRequestBytes = BLOCK_BYTES;
+  /** The PIECE being received. */
+  #current: { asked: Asked; begin: number; length: number; at: number } | undefined;
+  choked = true;
+
+  constructor(host: DownloadsHost, latencyMs: number) {
+    this.#host = host;
+    this.#latencyMs = latencyMs;
+  }
+
+  get queuedBytes(): number {
+    return this.#queuedBytes;
+  }
+
+  get latencyMs(): number {
+    return this.#latencyMs;
+  }
+
+  set maxRequestBytes(bytes: number) {
+    this.#maxRequestBytes = bytes;
+  }
+
+  bytesPerSecond(nowMs: number): number | undefined {
+    return this.#rate.at(nowMs);
+  }
+
+  /** How long the peer has owed us bytes without sending any. */
+  silentMs(nowMs: number): number {
+    return this.#queuedBytes === 0 ? 0 : nowMs - Math.max(this.#lastByteMs, this.#busySinceMs);
+  }
+
+  /** What may be asked for now: enough under way to keep the link busy, no more. */
+  roomBytes(nowMs: number): number {
+    if (this.choked) return 0;
+    const rate = this.#rate.at(nowMs) ?? 0;
+    const window = rate * Math.max(0.25, (4 * this.#latencyMs) / 1000);
+    return Math.min(MAX_WINDOW_BYTES, Math.max(MIN_WINDOW_BYTES, window)) - this.#queuedBytes;
+  }
+
+  ask(offer: Offer, piece: number): void {
+    const number = offer.firstPiece + piece;
+    if (this.#asked.has(number)) return;
+    const now = this.#host.clock.nowMs();
+    if (this.#queuedBytes === 0) {
+      this.#busySinceMs = now;
+      this.#awaitingFirst = true;
+      this.#rate.begin(now);
+    }
+    const size = offer.pieces.size(piece);
+    const step = this.#requestBytes(now);
+    const blocks = new Map<number, number>();
+    const asked = { offer, piece, bytes: new Uint8Array(size), askedMs: now, receivedBytes: 0, blocks };
+    this.#asked.set(number, asked);
+    this.#queuedBytes += size;
+    for (let begin = 0; begin < size; begin += step) {
+      const length = Math.min(step, size - begin);
+      blocks.set(begin, length);
+      this.#host.send(encodeRequest({ index: number, begin, length }));
+    }
+  }
+
+  cancel(offer: Offer, piece: number): void {
+    const number = offer.firstPiece + piece;
+    const asked = this.#asked.get(number);
+    if (!asked || asked.offer !== offer) return;
+    this.#drop(number, asked);
+    for (const [begin, length] of asked.blocks) this.#host.send(encodeCancel({ index: number, begin, length }));
+  }
+
+  /** Forgets everything; the pieces that were asked for come back so that their seekers can be told. */
+  close(): { offer: Offer; piece: number }[] {
+    const lost = [...this.#asked.values()].map(({ offer, piece }) => ({ offer, piece }));
+    this.#asked.clear();
+    this.#current = undefined;
+    this.#queuedBytes = 0;
+    return lost;
+  }
+
+  /** REJECT. The piece as a whole is given up and returned. */
+  rejected({ index }: BlockRef): { offer: Offer; piece: number } | undefined {
+    const asked = this.#asked.get(index);
+    if (!asked) return undefined;
+    this.#drop(index, asked);
+    return { offer: asked.offer, piece: asked.piece };
+  }
+
+  pieceStart(index: number, begin: number, lengthBytes: number): void {
+    const asked = this.#asked.get(index);
+    if (!asked || asked.blocks.get(begin) !== lengthBytes) {
+      this.#current = undefined;
+      this.#unaskedBytes += lengthBytes;
+      if (this.#unaskedBytes > MAX_UNASKED_BYTES) throw new ProtocolError('sends pieces that nobody asked for');
+      return;
+    }
+    this.#current = { asked, begin, length: lengthBytes, at: begin };
+    if (this.#awaitingFirst) {
+      this.#awaitingFirst = false;
+      const sample = this.#host.clock.nowMs() - this.#busySinceMs;
+      this.#latencyMs = 0.7 * this.#latencyMs + 0.3 * sample;
+    }
+  }
+
+  pieceData(bytes: Uint8Array): void {
+    const current = this.#current;
+    if (!current) return;
+    current.asked.bytes.set(bytes, current.at);
+    current.at += bytes.length;
+    const now = this.#host.clock.nowMs();
+    this.#lastByteMs = now;
+    this.#rate.add(bytes.length, now);
+    this.#host.downloaded(bytes.length);
+    current.asked.offer.want.seeker.progress(current.asked.offer, bytes.length);
+  }
+
+  /** The piece when its last block is here. */
+  pieceEnd(): { offer: Offer; piece: number; bytes: Uint8Array } | undefined {
+    const current = this.#current;
+    this.#current = undefined;
+    if (!current) return undefined;
+    const { asked } = current;
+    const number = asked.offer.firstPiece + asked.piece;
+    if (this.#asked.get(number) !== asked) return undefined; // cancelled while it came
+    asked.blocks.delete(current.begin);
+    asked.receivedBytes += current.length;
+    if (asked.receivedBytes < asked.bytes.length) return undefined;
+    this.#drop(number, asked);
+    return { offer: asked.offer, piece: asked.piece, bytes: asked.bytes };
+  }
+
+  #drop(number: number, asked: Asked): void {
+    this.#asked.delete(number);
+    this.#queuedBytes -= asked.bytes.length;
+    if (this.#current?.asked === asked) this.#current = undefined;
+    if (this.#queuedBytes === 0) this.#rate.end(this.#host.clock.nowMs());
+  }
+
+  /** About 30 ms of this peer's measured rate, in powers of two. */
+  #requestBytes(nowMs: number): number {
+    const rate = this.#rate.at(nowMs);
+    const wished = rate === undefined ? 4 * BLOCK_BYTES : rate * 0.03;
+    let bytes = BLOCK_BYTES;
+    while (bytes * 2 <= Math.min(wished, this.#maxRequestBytes)) bytes *= 2;
+    return bytes;
+  }
+}

@@ -1,0 +1,68 @@
+/**
+ * What one peer says it has of one file that we look for: its own numbers for the pieces, its grade, its root.
+ * Holds statements, not facts: whether they are true is found out by the flight that uses them.
+ */
+import type { Pieces } from '../torrent/pieces.ts';
+import { Grade } from '../wire/archive-ext.ts';
+import type { Peer } from './peer.ts';
+import type { Want } from './wants.ts';
+
+export class Offer {
+  readonly peer: Peer;
+  readonly want: Want;
+  /** The peer's number for piece 0. */
+  readonly firstPiece: number;
+  grade: Grade;
+  root: Uint8Array | undefined;
+  /** One bit a piece; undefined = all. */
+  #bits: Uint8Array | undefined;
+  /** Set once the peer or the want is gone: nothing may be asked any more. */
+  closed = false;
+
+  constructor(peer: Peer, want: Want, firstPiece: number) {
+    this.peer = peer;
+    this.want = want;
+    this.firstPiece = firstPiece;
+    this.grade = Grade.relayed;
+  }
+
+  get pieces(): Pieces {
+    return this.want.pieces;
+  }
+
+  /** The root as text, for comparing; "" for a file of one piece. */
+  get rootHex(): string {
+    return this.root?.toHex() ?? '';
+  }
+
+  /** The peer vouches for the root itself: it says that it has the whole file. */
+  get ownStatement(): boolean {
+    return this.grade === Grade.whole || this.grade === Grade.signed;
+  }
+
+  state(grade: Grade, root: Uint8Array | undefined, bits: Uint8Array | undefined): void {
+    this.grade = grade;
+    this.root = root;
+    this.#bits = bits;
+  }
+
+  has(piece: number): boolean {
+    if (this.closed || !this.pieces.has(piece)) return false;
+    if (!this.#bits) return true;
+    return ((this.#bits[piece >> 3] ?? 0) & (0x80 >> (piece & 7))) !== 0;
+  }
+
+  set(piece: number, present: boolean): void {
+    if (!this.#bits) {
+      if (present) return;
+      this.#bits = new Uint8Array(Math.ceil(this.pieces.count / 8)).fill(0xff);
+    }
+    const mask = 0x80 >> (piece & 7);
+    const byte = this.#bits[piece >> 3] ?? 0;
+    this.#bits[piece >> 3] = present ? byte | mask : byte & ~mask;
+  }
+
+  owns(number: number): boolean {
+    return number >= this.firstPiece && number < this.firstPiece + this.pieces.count;
+  }
+}
