@@ -1,0 +1,108 @@
+/**
+ * What the daemon is doing and has saved, at one moment, as plain data: the status page, `/api/status`, `debtorrent
+ * status` and its table all show this and nothing else. It decides the names that scripts may rely on (fields may be
+ * added, never renamed) and what strangers don't get to see. Where the figures come from is the daemon's business.
+ */
+
+/** Payload bytes by where they came from. */
+export interface ByteTotals {
+  /** From other machines, near or far. */
+  readonly fromPeers: number;
+  /** The part of `fromPeers` that came over the local network. */
+  readonly fromLan: number;
+  readonly fromMirror: number;
+  /** Given to clients out of the store: fetched once, used again. */
+  readonly fromStore: number;
+  /** Given to other machines. */
+  readonly uploaded: number;
+}
+
+export interface SwarmStatus {
+  /** 40 hexadecimal digits. */
+  readonly infoHash: string;
+  /** "Debian bookworm amd64" */
+  readonly name: string;
+  /** Connected now. */
+  readonly peers: number;
+}
+
+export interface PeerStatus {
+  /** HOST:PORT */
+  readonly address: string;
+  /** What it calls itself; written by a stranger. */
+  readonly client: string;
+  readonly lan: boolean;
+  readonly bytesDown: number;
+  readonly bytesUp: number;
+}
+
+export interface BanStatus {
+  readonly address: string;
+  readonly reason: string;
+}
+
+export interface StoreStatus {
+  readonly files: number;
+  readonly bytes: number;
+  readonly limitBytes: number;
+}
+
+export interface TransferStatus {
+  /** SHA-256 of the file, hexadecimal. */
+  readonly key: string;
+  readonly path: string;
+  readonly sizeBytes: number;
+  readonly haveBytes: number;
+}
+
+export interface StatusSnapshot {
+  readonly version: string;
+  readonly uptimeSeconds: number;
+  /** Since the first start on this machine. */
+  readonly bytes: ByteTotals;
+  /** Since this start. */
+  readonly session: ByteTotals;
+  readonly swarms: readonly SwarmStatus[];
+  readonly peers: readonly PeerStatus[];
+  readonly banned: readonly BanStatus[];
+  readonly store: StoreStatus;
+  readonly transfers: readonly TransferStatus[];
+}
+
+/** The rooms that know, each through the narrowest opening. Called for each snapshot; all of them are cheap. */
+export interface StatusParts {
+  readonly version: string;
+  readonly uptimeMs: () => number;
+  readonly bytes: () => ByteTotals;
+  readonly session: () => ByteTotals;
+  readonly swarms: () => Iterable<SwarmStatus>;
+  readonly peers: () => Iterable<PeerStatus>;
+  readonly banned: () => Iterable<BanStatus>;
+  readonly store: () => StoreStatus;
+  readonly transfers: () => Iterable<TransferStatus>;
+}
+
+export function collect(parts: StatusParts): StatusSnapshot {
+  return {
+    version: parts.version,
+    uptimeSeconds: Math.floor(parts.uptimeMs() / 1000),
+    bytes: parts.bytes(),
+    session: parts.session(),
+    swarms: [...parts.swarms()],
+    peers: [...parts.peers()],
+    banned: [...parts.banned()],
+    store: parts.store(),
+    transfers: [...parts.transfers()],
+  };
+}
+
+/** For clients on other machines: who our peers are and what is being installed here is not their business. */
+export function withoutDetails(snapshot: StatusSnapshot): StatusSnapshot {
+  return { ...snapshot, peers: [], banned: [], transfers: [] };
+}
+
+/** Part of what clients got that the mirror wasn't asked for, from 0 to 1; undefined before the first byte. */
+export function savedShare({ fromPeers, fromMirror, fromStore }: ByteTotals): number | undefined {
+  const all = fromPeers + fromMirror + fromStore;
+  return all === 0 ? undefined : (fromPeers + fromStore) / all;
+}
