@@ -1,0 +1,229 @@
+/**
+ * The HTTP tracker protocol's announce, for both ends: the query that a client sends and the bencoded answer.
+ * BEP 3, 7 (IPv6), 23 (compact peers). Decides what the bytes say; a tracker must not believe the addresses in a
+ * query, and a client must not dial every address in an answer. Decoders throw ProtocolError and nothing else; their
+ * messages may be shown to the other end. An answer's peers stay compact: a tracker builds, and a client filters, many.
+ */
+import { decodeDict, isDict } from '../bencode/decode.ts';
+import { encode } from '../bencode/encode.ts';
+import { asText, findBytes, findInt, getInt } from '../bencode/fields.ts';
+import type { BDict, BValue } from '../bencode/value.ts';
+import { ProtocolError } from '../lib/errors.ts';
+import type { HostPort } from '../lib/host-port.ts';
+import {
+  COMPACT_IPV4_BYTES,
+  COMPACT_IPV6_BYTES,
+  checkCompactPeers,
+  decodeCompactPeers,
+  encodeCompactPeers,
+} from './compact-peers.ts';
+import { parseQuery, percentEncode } from './query.ts';
+
+/** Longest answer that is looked at. */
+export const MAX_ANSWER_BYTES = 1024 * 1024;
+const MAX_TEXT = 500;
+const MAX_U31 = 2 ** 31 - 1;
+
+const EVENTS = ['started', 'completed', 'stopped'] as const;
+export type AnnounceEvent = (typeof EVENTS)[number];
+
+export interface AnnounceRequest {
+  /** 20 bytes each. */
+  readonly infoHash: Uint8Array;
+  readonly peerId: Uint8Array;
+  /** TCP port on which the peer listens, 1 to 65535. */
+  readonly port: number;
+  /** Payload since `started`, in bytes. */
+  readonly uploadedBytes: number;
+  readonly downloadedBytes: number;
+  /** What is still missing; 0 means that the peer has all. */
+  readonly leftBytes?: number;
+  /** None: one of the regular announces. */
+  readonly event?: AnnounceEvent;
+  /** Most peers wanted in the answer. */
+  readonly numWant?: number;
+  /** Proves to the tracker, not to peers, that a peer with a new address is the same. */
+  readonly key?: string;
+  /** What the tracker's last answer gave. */
+  readonly trackerId?: Uint8Array;
+  /** The peer's own IPv6 address when it announces over IPv4 (BEP 7). */
+  readonly ipv6?: string;
+}
+
+export interface AnnounceAnswer {
+  readonly intervalSeconds: number;
+  readonly minIntervalSeconds?: number;
+  readonly trackerId?: Uint8Array;
+  /** Text for the operator; remote. */
+  readonly warning?: string;
+  /** Peers that have all, and the others. */
+  readonly complete?: number;
+  readonly incomplete?: number;
+  /** Compact, 6 and 18 bytes a peer; `peersOf` reads them. */
+  readonly peers: Uint8Array;
+  readonly peers6: Uint8Array;
+}
+
+/** The tracker's "failure reason": remote text. */
+export interface AnnounceFailure {
+  readonly failure: string;
+}
+
+/** `trackerUrl` with the announce's parameters behind any that it has itself. */
+export function announceUrl(trackerUrl: string, request: AnnounceRequest): string {
+  const parameters = [
+    `info_hash=${percentEncode(request.infoHash)}`,
+    `peer_id=${percentEncode(request.peerId)}`,
+    `port=${request.port}`,
+    `uploaded=${request.uploadedBytes}`,
+    `downloaded=${request.downloadedBytes}`,
+  ];
+  if (request.leftBytes !== undefined) parameters.push(`left=${request.leftBytes}`);
+  parameters.push('compact=1');
+  if (request.event) parameters.push(`event=${request.event}`);
+  if (request.numWant !== undefined) parameters.push(`numwant=${request.numWant}`);
+  if (request.key !== undefined) parameters.push(`key=${percentEncode(Buffer.from(request.key))}`);
+  if (request.trackerId) parameters.push(`trackerid=${percentEncode(request.trackerId)}`);
+  if (request.ipv6 !== undefined) parameters.push(`ipv6=${percentEncode(Buffer.from(request.ipv6))}`);
+  return withQuery(trackerUrl, parameters.join('&'));
+}
+
+/** A URL without its fragment and with `query` added to its own. */
+export function withQuery(url: string, query: string): string {
+  const base = url.replace(/#.*$/s, '');
+  return `${base}${base.includes('?') ? '&' : '?'}${query}`;
+}
+
+/** What a client asked; its addresses (`ip`, `ipv4`) are not read at all, `ipv6` only as text. Throws ProtocolError. */
+export function parseAnnounceQuery(query: string): AnnounceRequest {
+  const parameters = parseQuery(query);
+  const text = (name: string) => {
+    const value = parameters.get(name)?.[0];
+    return value && Buffer.from(value).toString('latin1');
+  };
+  const left = text('left');
+  const event = text('event') ?? '';
+  const numWant = text('numwant');
+  const key = text('key');
+  const trackerId = parameters.get('trackerid')?.[0];
+  const ipv6 = text('ipv6');
+  if (!isEvent(event) && event !== '' && event !== 'empty' && event !== 'paused') {
+    throw new ProtocolError('event is unknown');
+  }
+  return {
+    infoHash: twentyBytes(parameters, 'info_hash'),
+    peerId: twentyBytes(parameters, 'peer_id'),
+    port: readPort(text('port')),
+    uploadedBytes: readCount(text('uploaded') ?? '0', 'uploaded'),
+    downloadedBytes: readCount(text('downloaded') ?? '0', 'downloaded'),
+    ...(left !== undefined && { leftBytes: readCount(left, 'left') }),
+    ...(isEvent(event) && { event }),
+    // Some clients send -1 for "as many as you like".
+    ...(numWant !== undefined && numWant !== '-1' && { numWant: readCount(numWant, 'numwant') }),
+    ...(key !== undefined && { key: key.slice(0, 64) }),
+    ...(trackerId && { trackerId }),
+    ...(ipv6 !== undefined && { ipv6 }),
+  };
+}
+
+/** The answer's body. */
+export function encodeAnnounceAnswer(answer: AnnounceAnswer | AnnounceFailure): Uint8Array {
+  if ('failure' in answer) return encode({ 'failure reason': answer.failure });
+  return encode({
+    interval: answer.intervalSeconds,
+    'min interval': answer.minIntervalSeconds,
+    'tracker id': answer.trackerId,
+    'warning message': answer.warning,
+    complete: answer.complete,
+    incomplete: answer.incomplete,
+    peers: answer.peers,
+    peers6: answer.peers6.length > 0 ? answer.peers6 : undefined,
+  });
+}
+
+/** Reads both forms of `peers`: compact, and the list of dictionaries, whose names (not addresses) are left out. */
+export function decodeAnnounceAnswer(body: Uint8Array): AnnounceAnswer | AnnounceFailure {
+  const dict = decodeDict(body, { maxBytes: MAX_ANSWER_BYTES, maxDepth: 8 });
+  const failure = findRemoteText(dict, 'failure reason');
+  if (failure !== undefined) return { failure };
+  const minIntervalSeconds = findInt(dict, 'min interval', 0, MAX_U31);
+  const trackerId = findBytes(dict, 'tracker id');
+  const warning = findRemoteText(dict, 'warning message');
+  const complete = findInt(dict, 'complete');
+  const incomplete = findInt(dict, 'incomplete');
+  const { peers, listed6 } = readPeers(Object.hasOwn(dict, 'peers') ? dict.peers : undefined);
+  const peers6 = findBytes(dict, 'peers6') ?? listed6;
+  checkCompactPeers(peers6, COMPACT_IPV6_BYTES);
+  return {
+    intervalSeconds: getInt(dict, 'interval', 0, MAX_U31),
+    ...(minIntervalSeconds !== undefined && { minIntervalSeconds }),
+    ...(trackerId && { trackerId }),
+    ...(warning !== undefined && { warning }),
+    ...(complete !== undefined && { complete }),
+    ...(incomplete !== undefined && { incomplete }),
+    peers,
+    peers6,
+  };
+}
+
+/** The peers of an answer, both families in turn, at most `max`. */
+export function peersOf({ peers, peers6 }: AnnounceAnswer, max: number): HostPort[] {
+  const ipv4 = decodeCompactPeers(peers, COMPACT_IPV4_BYTES, max);
+  const ipv6 = decodeCompactPeers(peers6, COMPACT_IPV6_BYTES, max);
+  const mixed: HostPort[] = [];
+  for (let i = 0; i < Math.max(ipv4.length, ipv6.length); i += 1) {
+    for (const peer of [ipv4[i], ipv6[i]]) if (peer) mixed.push(peer);
+  }
+  return mixed.slice(0, max);
+}
+
+/** The 20 bytes of a parameter, as every announce and scrape has them. Throws ProtocolError. */
+export function twentyBytes(
+  parameters: ReadonlyMap<string, readonly Uint8Array[]>,
+  name: string,
+): Uint8Array {
+  const value = parameters.get(name)?.[0];
+  if (!value) throw new ProtocolError(`${name} is missing`);
+  if (value.length !== 20) throw new ProtocolError(`${name} has ${value.length} bytes, not 20`);
+  return value;
+}
+
+function readPeers(value: BValue | undefined): { peers: Uint8Array; listed6: Uint8Array } {
+  const none = new Uint8Array(0);
+  if (value === undefined) return { peers: none, listed6: none };
+  if (value instanceof Uint8Array) {
+    checkCompactPeers(value, COMPACT_IPV4_BYTES);
+    return { peers: value, listed6: none };
+  }
+  if (!Array.isArray(value)) throw new ProtocolError('"peers" is neither a byte string nor a list');
+  const { peers, peers6 } = encodeCompactPeers((value as readonly BValue[]).map(readListedPeer));
+  return { peers, listed6: peers6 };
+}
+
+function readListedPeer(item: BValue): HostPort {
+  if (!isDict(item)) throw new ProtocolError('"peers" holds something else than dictionaries');
+  const ip = Object.hasOwn(item, 'ip') ? item.ip : undefined;
+  return { host: asText(ip, 'ip'), port: getInt(item, 'port', 0, 65535) };
+}
+
+function findRemoteText(dict: BDict, key: string): string | undefined {
+  const bytes = findBytes(dict, key);
+  return bytes && new TextDecoder().decode(bytes.subarray(0, MAX_TEXT));
+}
+
+function isEvent(text: string): text is AnnounceEvent {
+  return (EVENTS as readonly string[]).includes(text);
+}
+
+function readPort(text: string | undefined): number {
+  if (text === undefined) throw new ProtocolError('port is missing');
+  const port = readCount(text, 'port');
+  if (port < 1 || port > 65535) throw new ProtocolError('port is not within 1…65535');
+  return port;
+}
+
+/** Digits only; beyond 2^53 - 1 it is that, as some clients count in 64 bits. */
+function readCount(text: string, name: string): number {
+  if (!/^\d{1,20}$/.test(text)) throw new ProtocolError(`${name} is not a number`);
+  return Math.min(Number(text), Number.MAX_SAFE_INTEGER);
+}
