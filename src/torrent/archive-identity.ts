@@ -2,7 +2,8 @@
  * What an archive swarm is about, and its `info` dictionary: stable facts only, nothing in it free to choose, so that
  * every node derives the same info-hash from the same Release, and the swarm outlives every update.
  * `{ "archive": { "architecture", "codename", "origin" }, "name": "<origin> <codename> <architecture>", "version": 1 }`
- * Pockets (-updates, -security …) of a release share its swarm. Source: docs/protocol.md "Swarms".
+ * What a Release's fields make of an identity (pockets taken off) is decided in archive/identity.ts.
+ * Source: docs/protocol.md "Swarms".
  */
 import { decodeDict } from '../bencode/decode.ts';
 import { encode } from '../bencode/encode.ts';
@@ -23,43 +24,18 @@ export interface ArchiveIdentity {
 const FIELD_MAX_CHARS = 200;
 const INFO_MAX_BYTES = 4096;
 
-/** Pockets of Debian, Ubuntu and their derivatives: parts of one release, so of one swarm. */
-const POCKETS =
-  /[-/](?:updates|security|backports(?:-sloppy)?|proposed(?:-updates)?|debug|proposed-updates-debug|lts|elts|fasttrack)$/;
-const ORIGIN_TAIL = / (?:Backports|Debug)$/i;
-
-/** The Release's Codename (or Suite, where it has none) without its pocket: "bookworm-security" → "bookworm". */
-export function codenameWithoutPocket(codename: string): string {
-  let name = codename;
-  while (POCKETS.test(name)) name = name.replace(POCKETS, '');
-  return name;
-}
-
-/** The Release's Origin without a tail that names a pocket: "Debian Backports" → "Debian". */
-export function originWithoutPocket(origin: string): string {
-  return origin.replace(ORIGIN_TAIL, '');
-}
-
-/**
- * The identity for a Release's fields, pockets taken off. Undefined when a field is empty, too long or has control
- * characters: such an archive has no swarm.
- */
-export function archiveIdentity(fields: ArchiveIdentity): ArchiveIdentity | undefined {
-  const identity = {
-    origin: originWithoutPocket(fields.origin.trim()),
-    codename: codenameWithoutPocket(fields.codename.trim()),
-    architecture: fields.architecture.trim(),
-  };
-  return Object.values(identity).every(isField) ? identity : undefined;
-}
-
 /** "Debian bookworm amd64", for people. */
 export function swarmName({ origin, codename, architecture }: ArchiveIdentity): string {
   return `${origin} ${codename} ${architecture}`;
 }
 
-/** The canonical `info` dictionary, as ut_metadata hands it out (BEP 9). */
+/**
+ * The canonical `info` dictionary, as ut_metadata hands it out (BEP 9). Throws RangeError for a field that is empty,
+ * longer than 200 characters or has control characters: such an archive has no swarm.
+ */
 export function swarmInfo(identity: ArchiveIdentity): Uint8Array {
+  if (!isIdentity(identity))
+    throw new RangeError('an archive without a proper origin, codename and architecture');
   const { origin, codename, architecture } = identity;
   return encode({ archive: { architecture, codename, origin }, name: swarmName(identity), version: 1 });
 }
@@ -77,10 +53,14 @@ export function parseSwarmInfo(bytes: Uint8Array): ArchiveIdentity {
     codename: getText(archive, 'codename'),
     architecture: getText(archive, 'architecture'),
   };
-  if (!Object.values(identity).every(isField) || Buffer.compare(swarmInfo(identity), bytes) !== 0) {
+  if (!isIdentity(identity) || Buffer.compare(swarmInfo(identity), bytes) !== 0) {
     throw new ProtocolError('could not read info dictionary: not that of an archive swarm');
   }
   return identity;
+}
+
+function isIdentity({ origin, codename, architecture }: ArchiveIdentity): boolean {
+  return isField(origin) && isField(codename) && isField(architecture);
 }
 
 function isField(text: string): boolean {

@@ -1,14 +1,7 @@
 import { describe, expect, test } from 'bun:test';
 import { encode } from '../../src/bencode/encode.ts';
 import { ProtocolError } from '../../src/lib/errors.ts';
-import {
-  archiveIdentity,
-  codenameWithoutPocket,
-  originWithoutPocket,
-  parseSwarmInfo,
-  swarmInfo,
-  swarmInfoHash,
-} from '../../src/torrent/archive-identity.ts';
+import { parseSwarmInfo, swarmInfo, swarmInfoHash } from '../../src/torrent/archive-identity.ts';
 import { infoHashFromBytes, infoHashToBytes, parseInfoHash } from '../../src/torrent/info-hash.ts';
 
 const bookworm = { origin: 'Debian', codename: 'bookworm', architecture: 'amd64' };
@@ -24,6 +17,14 @@ describe('swarmInfo()', () => {
     );
     expect(swarmInfoHash({ ...bookworm, architecture: 'all' })).not.toBe(swarmInfoHash(bookworm));
   });
+});
+
+describe('swarmInfo() of fields that can not stand in a name', () => {
+  for (const bad of [{ origin: '' }, { codename: 'a\0b' }, { architecture: 'x'.repeat(201) }]) {
+    test(JSON.stringify(bad).slice(0, 30), () =>
+      expect(() => swarmInfo({ ...bookworm, ...bad })).toThrow(RangeError),
+    );
+  }
 });
 
 describe('parseSwarmInfo()', () => {
@@ -54,35 +55,6 @@ describe('parseSwarmInfo()', () => {
     }
     expect(() => parseSwarmInfo(new Uint8Array())).toThrow(ProtocolError);
     expect(() => parseSwarmInfo(new Uint8Array(5000))).toThrow(ProtocolError);
-  });
-});
-
-describe('archiveIdentity()', () => {
-  test('lets a release, its updates, its security and its backports meet', () => {
-    for (const [origin, codename] of [
-      ['Debian', 'bookworm'],
-      ['Debian', 'bookworm-updates'],
-      ['Debian', 'bookworm-security'],
-      ['Debian', 'bookworm-proposed-updates'],
-      ['Debian', 'bookworm-debug'],
-      ['Debian', 'bookworm-proposed-updates-debug'],
-      ['Debian', 'bookworm/updates'],
-      ['Debian Backports', 'bookworm-backports'],
-      ['Debian Backports', 'bookworm-backports-sloppy'],
-    ] as const) {
-      expect(archiveIdentity({ origin, codename, architecture: 'amd64' })).toEqual(bookworm);
-    }
-  });
-  test('leaves other names alone', () => {
-    expect(codenameWithoutPocket('trixie-sid')).toBe('trixie-sid');
-    expect(codenameWithoutPocket('updates')).toBe('updates');
-    expect(originWithoutPocket('Backports')).toBe('Backports');
-    expect(originWithoutPocket('LP-PPA-backports')).toBe('LP-PPA-backports');
-  });
-  test('gives nothing for fields that can not stand in a name', () => {
-    expect(archiveIdentity({ ...bookworm, origin: ' ' })).toBeUndefined();
-    expect(archiveIdentity({ ...bookworm, codename: 'a\0b' })).toBeUndefined();
-    expect(archiveIdentity({ ...bookworm, architecture: 'x'.repeat(201) })).toBeUndefined();
   });
 });
 
