@@ -110,7 +110,12 @@ export function planFlight(view: FlightView): Decision {
     // [2] peers suffice: rest, unless what is left of the run is on its way already.
     const nearlyDone = rest <= mirror.bytesPerSecond * (mirror.latencyMs / 1000) + view.pieceLength;
     if (!peersSlower && !nearlyDone) {
-      return { requests, mirror: { kind: 'stop' }, wakeAtMs, why: 'peers deliver at least what the mirror would: it rests' };
+      return {
+        requests,
+        mirror: { kind: 'stop' },
+        wakeAtMs,
+        why: 'peers deliver at least what the mirror would: it rests',
+      };
     }
     return { requests, mirror: { kind: 'keep' }, wakeAtMs, why: 'peers and mirror together' };
   }
@@ -223,7 +228,12 @@ function quickest(live: readonly OfferView[], room: readonly number[], piece: nu
 }
 
 /** Missing pieces in the order in which to hand them out; at most a little more than there is room for. */
-function order(view: FlightView, live: readonly OfferView[], fromTheEnd: boolean, roomBytes: number): number[] {
+function order(
+  view: FlightView,
+  live: readonly OfferView[],
+  fromTheEnd: boolean,
+  roomBytes: number,
+): number[] {
   const { pieces, head, pieceLength, mirror } = view;
   const limit = Math.ceil(roomBytes / pieceLength) + live.length;
   const found: number[] = [];

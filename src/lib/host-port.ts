@@ -8,7 +8,10 @@ export interface HostPort {
 }
 
 /** Undefined when the text isn't a host and port. Port 0 is allowed ("any free one"). */
-export function parseHostPort(text: string, defaults: { host?: string; port?: number } = {}): HostPort | undefined {
+export function parseHostPort(
+  text: string,
+  defaults: { host?: string; port?: number } = {},
+): HostPort | undefined {
   const match = /^(?:\[([0-9a-fA-F:.%a-z]+)\]|([^:[\]\s/]*))(?::(\d{1,5}))?$/.exec(text.trim());
   if (!match) return undefined;
   const host = match[1] ?? (match[2] || defaults.host);

@@ -40,7 +40,8 @@ export class BusyRate {
     const spanMs = nowMs - this.#sinceMs;
     if (!this.#busy || spanMs < minimumMs || this.#bytes < 16_384) return;
     const sample = (this.#bytes / spanMs) * 1000;
-    this.#bytesPerSecond = this.#bytesPerSecond === undefined ? sample : 0.6 * this.#bytesPerSecond + 0.4 * sample;
+    this.#bytesPerSecond =
+      this.#bytesPerSecond === undefined ? sample : 0.6 * this.#bytesPerSecond + 0.4 * sample;
     this.#sinceMs = nowMs;
     this.#bytes = 0;
   }

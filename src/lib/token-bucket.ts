@@ -20,7 +20,10 @@ export class TokenBucket {
   /** Milliseconds to wait before `bytes` may pass; 0 = they passed just now and are paid for. */
   take(bytes: number, nowMs: number): number {
     if (this.unlimited) return 0;
-    this.#tokens = Math.min(this.#capacity(), this.#tokens + ((nowMs - this.#filledMs) / 1000) * this.#bytesPerSecond);
+    this.#tokens = Math.min(
+      this.#capacity(),
+      this.#tokens + ((nowMs - this.#filledMs) / 1000) * this.#bytesPerSecond,
+    );
     this.#filledMs = nowMs;
     // Going into debt is allowed from a positive balance: blocks larger than the bucket must pass too.
     if (this.#tokens > 0) {

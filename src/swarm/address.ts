@@ -6,14 +6,20 @@ import { isIPv4, isIPv6 } from 'node:net';
 
 /** "192.0.2.7" or "2001:db8:1:2::/64"; a name or nonsense is its own group. */
 export function addressGroup(host: string): string {
-  const plain = host.replace(/^::ffff:(?=\d+\.)/i, '').replace(/%.*$/, '').toLowerCase();
+  const plain = host
+    .replace(/^::ffff:(?=\d+\.)/i, '')
+    .replace(/%.*$/, '')
+    .toLowerCase();
   if (!isIPv6(plain)) return plain;
   return `${expandIPv6(plain).slice(0, 4).join(':')}::/64`;
 }
 
 /** Loopback, private (RFC 1918, RFC 4193) and link-local addresses: the local network. */
 export function isLanAddress(host: string): boolean {
-  const plain = host.replace(/^::ffff:(?=\d+\.)/i, '').replace(/%.*$/, '').toLowerCase();
+  const plain = host
+    .replace(/^::ffff:(?=\d+\.)/i, '')
+    .replace(/%.*$/, '')
+    .toLowerCase();
   if (isIPv4(plain)) {
     return /^(?:127\.|10\.|192\.168\.|169\.254\.|172\.(?:1[6-9]|2\d|3[01])\.)/.test(plain);
   }

@@ -108,7 +108,8 @@ export class Downloads {
     const asked = this.#asked.get(number);
     if (!asked || asked.offer !== offer) return;
     this.#drop(number, asked);
-    for (const [begin, length] of asked.blocks) this.#host.send(encodeCancel({ index: number, begin, length }));
+    for (const [begin, length] of asked.blocks)
+      this.#host.send(encodeCancel({ index: number, begin, length }));
   }
 
   /** Forgets everything; the pieces that were asked for come back so that their seekers can be told. */
@@ -133,7 +134,8 @@ export class Downloads {
     if (!asked || asked.blocks.get(begin) !== lengthBytes) {
       this.#current = undefined;
       this.#unaskedBytes += lengthBytes;
-      if (this.#unaskedBytes > MAX_UNASKED_BYTES) throw new ProtocolError('sends pieces that nobody asked for');
+      if (this.#unaskedBytes > MAX_UNASKED_BYTES)
+        throw new ProtocolError('sends pieces that nobody asked for');
       return;
     }
     this.#current = { asked, begin, length: lengthBytes, at: begin };

@@ -52,7 +52,10 @@ export class Library {
    * What can be served of this key in one of `swarms`. A promise when the file is here but its layer has to be
    * computed first; undefined when there is nothing.
    */
-  find(key: Sha256, inSwarm: (infoHash: string) => boolean): Servable | Promise<Servable | undefined> | undefined {
+  find(
+    key: Sha256,
+    inSwarm: (infoHash: string) => boolean,
+  ): Servable | Promise<Servable | undefined> | undefined {
     const file = this.#store.stat(key);
     if (file) {
       if (!file.swarms.some(inSwarm)) return undefined;

@@ -67,7 +67,8 @@ export class Uploads {
       if (given.servable !== servable) given.servable.rest();
       given.servable = servable;
     } else {
-      if (this.#nextNumber + servable.pieces.count > NUMBER_LIMIT) throw new ProtocolError('piece numbers used up');
+      if (this.#nextNumber + servable.pieces.count > NUMBER_LIMIT)
+        throw new ProtocolError('piece numbers used up');
       given = { want, first: this.#nextNumber, servable };
       this.#nextNumber += Math.max(1, servable.pieces.count);
       this.#given.push(given);
@@ -109,7 +110,8 @@ export class Uploads {
 
   /** REQUEST. Throws ProtocolError when it can't be meant honestly. */
   request(block: BlockRef): void {
-    if (block.index >= this.#nextNumber) throw new ProtocolError(`asks for piece ${block.index}, never offered`);
+    if (block.index >= this.#nextNumber)
+      throw new ProtocolError(`asks for piece ${block.index}, never offered`);
     const given = this.#find(block.index);
     const piece = given ? block.index - given.first : 0;
     if (!given?.servable.hasPiece(piece)) {
@@ -117,7 +119,12 @@ export class Uploads {
       return;
     }
     const size = given.servable.pieces.size(piece);
-    if (block.begin % BLOCK_BYTES !== 0 || block.length < 1 || block.length > MAX_REQUEST_BYTES || block.begin + block.length > size) {
+    if (
+      block.begin % BLOCK_BYTES !== 0 ||
+      block.length < 1 ||
+      block.length > MAX_REQUEST_BYTES ||
+      block.begin + block.length > size
+    ) {
       throw new ProtocolError(`asks for bytes outside a piece: ${block.begin}+${block.length} of ${size}`);
     }
     if (this.#queue.length >= REQUEST_QUEUE) {
@@ -220,4 +227,3 @@ function bitfieldOf(servable: Servable): Uint8Array {
 function sameBytes(a: Uint8Array | undefined, b: Uint8Array): boolean {
   return a !== undefined && Buffer.compare(a, b) === 0;
 }
-

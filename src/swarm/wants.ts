@@ -69,7 +69,13 @@ export class Wants {
     return this.#byNumber.get(number);
   }
 
-  open(key: Sha256, sizeBytes: number, swarms: readonly string[], seeker: Seeker, peers: Iterable<Peer>): Want {
+  open(
+    key: Sha256,
+    sizeBytes: number,
+    swarms: readonly string[],
+    seeker: Seeker,
+    peers: Iterable<Peer>,
+  ): Want {
     if (this.#next >= LAST_NUMBER) this.#next = 0;
     const want = new Want(this.#next, key, sizeBytes, swarms, seeker);
     this.#next += 1;
@@ -91,6 +97,11 @@ export class Wants {
     for (const want of this.#byNumber.values()) {
       if (want.unanswered.size + want.offers.size < FIRST_ASKED) this.#askOne(want, peer);
     }
+  }
+
+  /** Open wants that this peer was asked for. */
+  *askedOf(peer: Peer): Generator<Want> {
+    for (const want of this.#byNumber.values()) if (want.asked.has(peer)) yield want;
   }
 
   /** A peer answered `none`, or for the first time `have`. */

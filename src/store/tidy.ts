@@ -1,0 +1,59 @@
+/**
+ * What a start does behind everybody's back, so that it costs no time: removes partial files of earlier runs, hashes
+ * suspects (rows that a power cut may have made untrue), syncs what an earlier run didn't get to, and, when the last
+ * run didn't end in order, takes up whole files that have no row (after hashing) and removes what isn't what its name
+ * says. Yields between files; ends early when told.
+ */
+import { readdir, rm } from 'node:fs/promises';
+import { parseSha256, type Sha256 } from '../lib/sha256.ts';
+import { verifyFileSlowly } from './verify-file.ts';
+
+export interface TidyOptions {
+  readonly filesDir: string;
+  readonly partialDir: string;
+  /** Whether a partial file is one of this run. */
+  readonly isOurs: (name: string) => boolean;
+  readonly suspects: readonly Sha256[];
+  /** Settles a suspect, by hash. */
+  readonly settle: (key: Sha256) => Promise<void>;
+  readonly lookForStrays: boolean;
+  readonly has: (key: Sha256) => boolean;
+  /** A whole file that has no row. */
+  readonly adopt: (key: Sha256, sizeBytes: number) => void;
+  readonly signal: AbortSignal;
+}
+
+export async function tidy(options: TidyOptions): Promise<void> {
+  const { filesDir, partialDir, isOurs, suspects, settle, lookForStrays, has, adopt, signal } = options;
+  for (const name of await names(partialDir)) {
+    if (signal.aborted) return;
+    if (!isOurs(name)) await rm(`${partialDir}/${name}`, { force: true, recursive: true });
+  }
+  for (const key of suspects) {
+    if (signal.aborted) return;
+    await settle(key);
+  }
+  if (!lookForStrays) return;
+  for (const prefix of await names(filesDir)) {
+    for (const name of await names(`${filesDir}/${prefix}`)) {
+      if (signal.aborted) return;
+      const key = parseSha256(name);
+      if (key !== undefined && has(key)) continue;
+      const path = `${filesDir}/${prefix}/${name}`;
+      const sizeBytes = key && key.startsWith(prefix) ? await verifyFileSlowly(path, key) : undefined;
+      if (signal.aborted) return;
+      // It may have been committed while it was being hashed.
+      if (key && has(key)) continue;
+      if (key && sizeBytes !== undefined) adopt(key, sizeBytes);
+      else await rm(path, { force: true, recursive: true });
+    }
+  }
+}
+
+async function names(dir: string): Promise<string[]> {
+  try {
+    return await readdir(dir);
+  } catch {
+    return [];
+  }
+}

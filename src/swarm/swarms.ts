@@ -1,0 +1,271 @@
+/**
+ * All swarms of this node and all its connections: one for each pair of nodes, whatever they share. Here every event
+ * that concerns more than one peer is handled; each is one call. It decides who may connect and who is told what;
+ * the dialogue is Peer's, the addresses are Dialer's, whom to believe is the flights'.
+ */
+import { type Clock, systemClock } from '../lib/clock.ts';
+import { formatHostPort, type HostPort } from '../lib/host-port.ts';
+import { log } from '../lib/log.ts';
+import type { Sha256 } from '../lib/sha256.ts';
+import { TokenBucket } from '../lib/token-bucket.ts';
+import { isLanAddress } from './address.ts';
+import { type Ban, Bans } from './bans.ts';
+import { Dialer } from './dialer.ts';
+import type { Library, Servable } from './library.ts';
+import type { Dial, Link, LinkListener, Listen } from './link.ts';
+import { type OwnSwarm, Peer, type PeerNode } from './peer.ts';
+import { dialTcp, listenTcp } from './tcp.ts';
+import { type Seeker, type Want, Wants } from './wants.ts';
+
+export interface SwarmsOptions {
+  readonly library: Library;
+  /** 20 bytes, new at each start. */
+  readonly peerId: Uint8Array;
+  readonly client: string;
+  readonly uploadLimit: number;
+  readonly downloadBucket: TokenBucket;
+  /** Payload bytes, for totals. */
+  readonly moved: (direction: 'up' | 'down', bytes: number, lan: boolean) => void;
+  readonly clock?: Clock;
+  readonly dial?: Dial;
+  readonly listen?: Listen;
+}
+
+const MAX_CONNECTIONS = 200;
+/** Connections that haven't shaken hands yet; more are refused. */
+const MAX_STRANGERS = 100;
+const TICK_MS = 5_000;
+
+const diary = log.withTag('swarm');
+
+export class Swarms implements PeerNode, AsyncDisposable {
+  readonly clock: Clock;
+  readonly peerId: Uint8Array;
+  readonly client: string;
+  readonly uploadBucket: TokenBucket;
+  readonly downloadBucket: TokenBucket;
+  readonly library: Library;
+  readonly wants: Wants;
+  readonly bans: Bans;
+  readonly #moved: SwarmsOptions['moved'];
+  readonly #listen: Listen;
+  readonly #dialer: Dialer;
+  readonly #own = new Map<string, OwnSwarm>();
+  /** Every connection, also those that haven't shaken hands. */
+  readonly #connections = new Set<Peer>();
+  /** By peer id, after the handshake. */
+  readonly #peers = new Map<string, Peer>();
+  #listener: LinkListener | undefined;
+  #tick: (() => void) | undefined;
+  #stopped = false;
+
+  constructor(options: SwarmsOptions) {
+    this.clock = options.clock ?? systemClock;
+    this.peerId = options.peerId;
+    this.client = options.client;
+    this.library = options.library;
+    this.uploadBucket = new TokenBucket(options.uploadLimit, this.clock.nowMs());
+    this.downloadBucket = options.downloadBucket;
+    this.wants = new Wants(this.clock);
+    this.bans = new Bans(this.clock);
+    this.#moved = options.moved;
+    this.#listen = options.listen ?? listenTcp;
+    this.#dialer = new Dialer({
+      clock: this.clock,
+      dial: options.dial ?? dialTcp,
+      swarms: () => [...this.#own.keys()],
+      full: () => this.#connections.size >= MAX_CONNECTIONS,
+      mayDial: (at) => !this.bans.has(at.host),
+      connected: (link, infoHash, given) => this.#connect(link, infoHash, given),
+    });
+    this.#scheduleTick();
+  }
+
+  /** The port others can dial. */
+  get port(): number | undefined {
+    return this.#listener?.address.port;
+  }
+
+  /** Starts accepting peers. Throws when the address is taken. */
+  listen(at: HostPort): HostPort {
+    try {
+      this.#listener = this.#listen(at, (link) => this.#accept(link));
+    } catch (cause) {
+      throw new Error(`could not listen for peers on ${formatHostPort(at)}: ${reasonOf(cause)}`, { cause });
+    }
+    return this.#listener.address;
+  }
+
+  /** The swarms to be in from now on; peers that share none of them any more are closed. */
+  join(swarms: Iterable<OwnSwarm>): void {
+    const before = [...this.#own.keys()].join();
+    this.#own.clear();
+    for (const swarm of swarms) this.#own.set(swarm.infoHash, swarm);
+    if ([...this.#own.keys()].join() === before) return;
+    for (const peer of [...this.#peers.values()]) {
+      peer.sendHello();
+      if (![...peer.swarms].some((s) => this.#own.has(s))) peer.close('no swarm in common');
+    }
+    this.#dialer.swarmsChanged();
+  }
+
+  /** An address given by hand: kept, dialled again for ever, trusted as the LAN is. */
+  give(at: HostPort): void {
+    this.#dialer.give(at);
+  }
+
+  /** Addresses that a tracker names for a swarm. */
+  found(infoHash: string, addresses: readonly HostPort[]): void {
+    if (!this.#own.has(infoHash)) return;
+    for (const at of addresses) this.#dialer.found(at, infoHash);
+  }
+
+  // ---- for flights ----
+
+  look(key: Sha256, sizeBytes: number, swarms: readonly string[], seeker: Seeker): Want {
+    return this.wants.open(key, sizeBytes, swarms, seeker, this.readyPeers());
+  }
+
+  /** Until when an answer to this want, or a connection that could answer it, is worth waiting for. */
+  answersUntilMs(want: Want): number | undefined {
+    const answers = want.answersUntilMs();
+    const hopeful = this.#dialer.hopefulUntilMs();
+    if (answers === undefined) return hopeful;
+    return hopeful === undefined ? answers : Math.max(answers, hopeful);
+  }
+
+  /** Whether anybody could be asked at all. */
+  get hasPeers(): boolean {
+    return this.#peers.size > 0 || this.#dialer.hopefulUntilMs() !== undefined;
+  }
+
+  /** A file, or a verified part of it, can be served from now on. */
+  offer(servable: Servable): void {
+    for (const peer of this.#peers.values()) peer.offerIfWanted(servable);
+  }
+
+  pieceVerified(key: Sha256, piece: number): void {
+    for (const peer of this.#peers.values()) peer.pieceVerified(key, piece);
+  }
+
+  fileGone(key: Sha256): void {
+    for (const peer of this.#peers.values()) peer.fileGone(key);
+  }
+
+  // ---- for status ----
+
+  peersIn(infoHash: string): number {
+    let count = 0;
+    for (const peer of this.#peers.values()) if (peer.ready && peer.shares(infoHash)) count += 1;
+    return count;
+  }
+
+  peers(): Peer[] {
+    return [...this.#peers.values()].filter((peer) => peer.ready);
+  }
+
+  banned(): Ban[] {
+    return this.bans.list();
+  }
+
+  // ---- for peers ----
+
+  ownSwarms(): ReadonlyMap<string, OwnSwarm> {
+    return this.#own;
+  }
+
+  *readyPeers(): Generator<Peer> {
+    for (const peer of this.#peers.values()) if (peer.ready) yield peer;
+  }
+
+  shaken(peer: Peer): boolean {
+    const id = peer.id.toHex();
+    if (Buffer.compare(peer.id, this.peerId) === 0) {
+      this.#dialer.forget(peer.link);
+      return false;
+    }
+    const other = this.#peers.get(id);
+    if (other) {
+      // A double dial keeps the connection that the lower peer id dialled, so both ends drop the same one.
+      const lowerIsUs = Buffer.compare(this.peerId, peer.id) < 0;
+      const keepNew = other.dialled !== peer.dialled && peer.dialled === lowerIsUs;
+      if (!keepNew) return false;
+      other.close('a second connection');
+    }
+    this.#peers.set(id, peer);
+    return true;
+  }
+
+  ready(peer: Peer): void {
+    diary.debug(`peer ${peer.address} (${peer.client}) shares ${peer.swarms.size} swarms`);
+    this.wants.peerReady(peer);
+  }
+
+  closed(peer: Peer, reason: string): void {
+    this.#connections.delete(peer);
+    const id = peer.id.toHex();
+    if (this.#peers.get(id) === peer) this.#peers.delete(id);
+    this.wants.peerGone(peer);
+    diary.debug(`peer ${peer.address} closed: ${reason}`);
+    if (peer.dialled && !this.#stopped) this.#dialer.ended(peer.link, peer.client !== '');
+  }
+
+  ban(peer: Peer, reason: string): void {
+    const near = peer.given || peer.lan;
+    this.bans.add(peer.address, reason, near);
+    diary.warn(`peer ${peer.address} is banned: ${reason}`);
+    for (const other of [...this.#connections]) {
+      if (this.bans.has(other.address)) other.close(`banned: ${reason}`);
+    }
+  }
+
+  moved(peer: Peer, direction: 'up' | 'down', bytes: number): void {
+    this.#moved(direction, bytes, peer.lan);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stopped = true;
+    this.#tick?.();
+    this.#dialer.stop();
+    this.#listener?.close();
+    for (const peer of [...this.#connections]) peer.close('stopping');
+  }
+
+  #accept(link: Link): void {
+    const refusal = this.#refusal(link);
+    if (refusal) {
+      link.attach({ data: () => {}, drained: () => {}, closed: () => {} });
+      link.close(refusal);
+      return;
+    }
+    this.#add(link, undefined, this.#dialer.isGiven(link.remote.host));
+  }
+
+  #refusal(link: Link): string | undefined {
+    if (this.#stopped) return 'stopping';
+    if (this.bans.has(link.remote.host)) return 'banned';
+    if (this.#connections.size >= MAX_CONNECTIONS) return 'full';
+    if (this.#connections.size - this.#peers.size >= MAX_STRANGERS) return 'too many handshakes';
+    return undefined;
+  }
+
+  #connect(link: Link, infoHash: string, given: boolean): void {
+    this.#add(link, infoHash, given);
+  }
+
+  #add(link: Link, dialled: string | undefined, given: boolean): void {
+    this.#connections.add(new Peer(this, { link, dialled, given, lan: isLanAddress(link.remote.host) }));
+  }
+
+  #scheduleTick(): void {
+    this.#tick = this.clock.after(TICK_MS, () => {
+      for (const peer of [...this.#connections]) peer.tick();
+      this.#scheduleTick();
+    });
+  }
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') return 'address in use';
+  return error instanceof Error ? error.message : String(error);
+}
