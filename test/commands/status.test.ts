@@ -1,0 +1,45 @@
+import { afterEach, expect, spyOn, test } from 'bun:test';
+import { runStatus } from '../../src/commands/status.ts';
+import { UsageError } from '../../src/lib/errors.ts';
+import { busy } from '../status/fixtures.ts';
+
+const args = (url: string, json = false) => ({ args: { _: [], url, json, watch: false } });
+const stack: Disposable[] = [];
+afterEach(() => {
+  for (const used of stack.splice(0)) used[Symbol.dispose]();
+});
+
+function daemon(answer: () => Response): string {
+  const server = Bun.serve({ port: 0, hostname: '127.0.0.1', fetch: answer });
+  stack.push(server);
+  return server.url.href;
+}
+
+function printed(): () => string {
+  const spy = spyOn(process.stdout, 'write').mockImplementation(() => true);
+  stack.push(spy);
+  return () => spy.mock.calls.map(([text]) => String(text)).join('');
+}
+
+test('runStatus() prints the table, or JSON for programs', async () => {
+  const url = daemon(() => Response.json(busy));
+  const output = printed();
+  await runStatus(args(url));
+  expect(output()).toContain('DebTorrent');
+  await runStatus(args(url, true));
+  expect(JSON.parse(output().slice(output().indexOf('{')))).toEqual(busy);
+});
+
+test('runStatus() says how to start a daemon that does not answer', async () => {
+  const server = Bun.serve({ port: 0, hostname: '127.0.0.1', fetch: () => new Response('') });
+  const url = server.url.href;
+  await server.stop(true);
+  await expect(runStatus(args(url))).rejects.toThrow(/could not reach the daemon .* "debtorrent serve"/);
+});
+
+test('runStatus() refuses answers of somebody else and URLs that are none', async () => {
+  await expect(runStatus(args(daemon(() => new Response('<title>approx server'))))).rejects.toThrow(
+    "isn't debtorrent",
+  );
+  await expect(runStatus(args('nonsense'))).rejects.toThrow(UsageError);
+});

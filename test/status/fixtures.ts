@@ -1,0 +1,46 @@
+/** A daemon's figures as tests want them. */
+import type { StatusSnapshot } from '../../src/status/snapshot.ts';
+
+const GIB = 2 ** 30;
+
+export const busy: StatusSnapshot = {
+  version: '1.2.3',
+  uptimeSeconds: 93_784,
+  bytes: { fromPeers: 3 * GIB, fromLan: 2 * GIB, fromMirror: GIB, fromStore: 4 * GIB, uploaded: 5 * GIB },
+  session: { fromPeers: 1000, fromLan: 0, fromMirror: 2000, fromStore: 3000, uploaded: 4000 },
+  swarms: [{ infoHash: 'ab'.repeat(20), name: 'Debian bookworm amd64', peers: 2 }],
+  peers: [
+    { address: '192.0.2.7:9989', client: 'DebTorrent 1.2.3', lan: true, bytesDown: 2 * GIB, bytesUp: 10 },
+    {
+      address: '[2001:db8::1]:6881',
+      client: '<script>alert(1)</script>',
+      lan: false,
+      bytesDown: 5,
+      bytesUp: 6,
+    },
+  ],
+  banned: [{ address: '198.51.100.9', reason: 'sent \x1b[31mwrong bytes' }],
+  store: { files: 1234, bytes: 2 * GIB, limitBytes: 5 * GIB },
+  transfers: [
+    {
+      key: 'cd'.repeat(32),
+      path: `ftp.de.debian.org/debian/pool/main/${'x'.repeat(120)}/hello_2.10-3_amd64.deb`,
+      sizeBytes: 1000,
+      haveBytes: 999,
+    },
+  ],
+};
+
+const nothing = { fromPeers: 0, fromLan: 0, fromMirror: 0, fromStore: 0, uploaded: 0 };
+
+export const idle: StatusSnapshot = {
+  version: '1.2.3',
+  uptimeSeconds: 0,
+  bytes: nothing,
+  session: nothing,
+  swarms: [],
+  peers: [],
+  banned: [],
+  store: { files: 0, bytes: 0, limitBytes: 5 * GIB },
+  transfers: [],
+};

@@ -1,0 +1,73 @@
+import { describe, expect, test } from 'bun:test';
+import { statusRoutes } from '../../src/status/routes.ts';
+import { busy, idle } from './fixtures.ts';
+
+const get = (path: string, { details = true, snapshot = busy } = {}) =>
+  statusRoutes({ snapshot: () => snapshot }).request(path, {}, { details });
+
+describe('statusRoutes()', () => {
+  test('/api/status is the snapshot', async () => {
+    const answer = await get('/api/status');
+    expect(answer.headers.get('content-type')).toContain('application/json');
+    expect(await answer.json()).toEqual(busy as never);
+  });
+
+  test('/api/status and / tell a stranger no address, path or ban', async () => {
+    for (const path of ['/api/status', '/']) {
+      const text = await (await get(path, { details: false })).text();
+      expect(text).not.toMatch(/192\.0\.2\.7|hello_2\.10|198\.51\.100\.9/);
+      expect(text).toContain('Debian bookworm amd64');
+    }
+  });
+
+  test('/ shows savings, sources, swarms, peers, transfers, store and bans', async () => {
+    const answer = await get('/');
+    const text = await answer.text();
+    expect(answer.headers.get('content-type')).toContain('text/html');
+    for (const part of [
+      '87.5 %',
+      '7.00 GiB',
+      'Debian bookworm amd64',
+      '192.0.2.7:9989',
+      '99.9 %',
+      '198.51.100.9',
+    ]) {
+      expect(text).toContain(part);
+    }
+  });
+
+  test('/ of a new daemon has no figure that is not a number', async () => {
+    const text = await (await get('/', { snapshot: idle })).text();
+    expect(text).toContain('Nothing yet');
+    expect(text).not.toMatch(/NaN|undefined|Infinity/);
+  });
+
+  test('/ escapes what strangers wrote', async () => {
+    const text = await (await get('/')).text();
+    expect(text).not.toContain('<script');
+    expect(text).toContain('&lt;script&gt;');
+  });
+
+  test('/ allows its own style by hash, and nothing else', async () => {
+    const answer = await get('/');
+    const [, style = ''] = /<style>([\s\S]*?)<\/style>/.exec(await answer.text()) ?? [];
+    const hash = new Bun.CryptoHasher('sha256').update(style).digest('base64');
+    const policy = answer.headers.get('content-security-policy');
+    expect(policy).toContain("default-src 'none'");
+    expect(policy).toContain(`style-src 'sha256-${hash}'`);
+    expect(policy).not.toContain('unsafe');
+  });
+
+  test('/ asks for nothing from elsewhere and has no inline style or script', async () => {
+    const text = await (await get('/')).text();
+    expect(text).not.toMatch(/(?:src|href)="(?:https?:)?\/\//);
+    expect(text).not.toMatch(/ style=| on\w+=/);
+  });
+
+  test('/healthz says ok, other paths 404 with a text', async () => {
+    expect(await (await get('/healthz')).text()).toBe('ok\n');
+    const missing = await get('/api/nothing');
+    expect(missing.status).toBe(404);
+    expect(await missing.text()).not.toBe('');
+  });
+});

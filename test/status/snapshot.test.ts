@@ -1,0 +1,37 @@
+import { expect, test } from 'bun:test';
+import { collect, savedShare, withoutDetails } from '../../src/status/snapshot.ts';
+import { busy, idle } from './fixtures.ts';
+
+test('collect() gives the names that scripts rely on, in whole seconds', () => {
+  const snapshot = collect({
+    version: '1.2.3',
+    uptimeMs: () => 1999,
+    bytes: () => busy.bytes,
+    session: () => busy.session,
+    swarms: () => new Set(busy.swarms),
+    peers: () => busy.peers,
+    banned: () => busy.banned,
+    store: () => busy.store,
+    transfers: () => busy.transfers,
+  });
+  expect(snapshot).toEqual({ ...busy, uptimeSeconds: 1 });
+  expect(Object.keys(snapshot.bytes).sort()).toEqual([
+    'fromLan',
+    'fromMirror',
+    'fromPeers',
+    'fromStore',
+    'uploaded',
+  ]);
+});
+
+test('withoutDetails() keeps every name but tells nothing of peers, bans and transfers', () => {
+  const seen = withoutDetails(busy);
+  expect(Object.keys(seen).sort()).toEqual(Object.keys(busy).sort());
+  expect([seen.peers, seen.banned, seen.transfers]).toEqual([[], [], []]);
+  expect(seen.bytes).toEqual(busy.bytes);
+});
+
+test('savedShare() is what came from peers and store, of all that clients got', () => {
+  expect(savedShare(busy.bytes)).toBe(7 / 8);
+  expect(savedShare(idle.bytes)).toBeUndefined();
+});
