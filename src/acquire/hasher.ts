@@ -1,0 +1,108 @@
+/**
+ * The main thread's side of the hash worker: whole SHA-256 of files that grow, and piece layers of files we have.
+ * The worker is started when first needed. It decides nothing; callers keep a descriptor open until they are answered.
+ */
+import { type Sha256, sha256FromBytes } from '../lib/sha256.ts';
+import type { Pieces } from '../torrent/pieces.ts';
+import type { HashAnswer, HashOrder } from './hash-worker.ts';
+
+/** The worker is told of growth in steps of this size: a message for every block would cost more than the hashing. */
+const STEP_BYTES = 2 * 1024 * 1024;
+
+export class Hasher implements AsyncDisposable {
+  #worker: Worker | undefined;
+  #nextId = 0;
+  readonly #waiting = new Map<number, PromiseWithResolvers<HashAnswer>>();
+
+  /** The SHA-256 of a file whose bytes come in order of offset. */
+  whole(fd: number): WholeHash {
+    return new WholeHash(this, this.#id(), fd);
+  }
+
+  /** The piece layer (BEP 52) of a complete file. Rejects when it can't be read. */
+  async layer(fd: number, pieces: Pieces): Promise<Uint8Array> {
+    const answer = await this.ask({ op: 'layer', id: this.#id(), fd, sizeBytes: pieces.sizeBytes });
+    if ('layer' in answer) return answer.layer;
+    throw new Error('could not hash file: the hash thread is gone');
+  }
+
+  order(order: HashOrder): void {
+    this.#start().postMessage(order);
+  }
+
+  /** Sends an order and waits for the answer with its id. */
+  ask(order: HashOrder): Promise<HashAnswer> {
+    const waiting = Promise.withResolvers<HashAnswer>();
+    this.#waiting.get(order.id)?.reject(new Error('overtaken'));
+    this.#waiting.set(order.id, waiting);
+    this.order(order);
+    return waiting.promise;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#worker?.terminate();
+    this.#worker = undefined;
+    for (const waiting of this.#waiting.values()) waiting.reject(new Error('stopping'));
+    this.#waiting.clear();
+  }
+
+  #id(): number {
+    this.#nextId += 1;
+    return this.#nextId;
+  }
+
+  #start(): Worker {
+    if (this.#worker) return this.#worker;
+    // In the compiled binary the entry point is the only module a worker can be started from: main.ts looks for it.
+    const entry = Bun.main.startsWith('/$bunfs/') ? Bun.main : new URL('./hash-worker.ts', import.meta.url).href;
+    const worker = new Worker(entry, { smol: true });
+    worker.onmessage = ({ data }: MessageEvent<HashAnswer>) => {
+      const waiting = this.#waiting.get(data.id);
+      this.#waiting.delete(data.id);
+      if ('error' in data) waiting?.reject(new Error(`could not hash file: ${data.error}`));
+      else waiting?.resolve(data);
+    };
+    worker.unref();
+    this.#worker = worker;
+    return worker;
+  }
+}
+
+/** One growing file. `grow` as bytes come, then `finish`; or `abandon`. */
+export class WholeHash {
+  readonly #hasher: Hasher;
+  readonly #id: number;
+  readonly #fd: number;
+  #toldTo = 0;
+
+  constructor(hasher: Hasher, id: number, fd: number) {
+    this.#hasher = hasher;
+    this.#id = id;
+    this.#fd = fd;
+  }
+
+  /** Bytes [0, to) are here and won't change. */
+  grow(to: number): void {
+    if (to - this.#toldTo < STEP_BYTES) return;
+    this.#tell(to);
+  }
+
+  /** All `sizeBytes` are here. */
+  async finish(sizeBytes: number): Promise<Sha256> {
+    if (this.#toldTo < sizeBytes || sizeBytes === 0) this.#tell(sizeBytes);
+    const answer = await this.#hasher.ask({ op: 'finish', id: this.#id });
+    if ('digest' in answer) return sha256FromBytes(answer.digest);
+    throw new Error('could not hash file: given up');
+  }
+
+  /** Resolves when the descriptor is no longer read. */
+  async abandon(): Promise<void> {
+    if (this.#toldTo === 0) return;
+    await this.#hasher.ask({ op: 'drop', id: this.#id }).catch(() => {});
+  }
+
+  #tell(to: number): void {
+    this.#toldTo = to;
+    this.#hasher.order({ op: 'grow', id: this.#id, fd: this.#fd, to });
+  }
+}
