@@ -147,7 +147,7 @@ export class DiskIndex implements Disposable {
       .run(layer, sha256ToBytes(key));
   }
 
-  /** Remembers a use; flushUses() writes it. */
+  /** Remembers a use until flushUses(). */
   touch(key: Sha256, usedMs: number): void {
     this.#uses.set(key, usedMs);
   }
@@ -161,9 +161,8 @@ export class DiskIndex implements Disposable {
     this.#uses.clear();
   }
 
-  /** In the order in which they should go. Don't change rows while iterating. */
+  /** In the order in which they should go, as far as uses are flushed. Don't change rows while iterating. */
   *evictionOrder(limitBytes: number): Generator<EvictionCandidate> {
-    this.flushUses();
     const oversized = 'SELECT key, size FROM files WHERE size > ? ORDER BY used';
     const others = 'SELECT key, size FROM files WHERE size <= ? ORDER BY used';
     for (const sql of [oversized, others]) {
@@ -194,7 +193,8 @@ export class DiskIndex implements Disposable {
     const page = this.#db.query<Row, [Uint8Array]>(
       'SELECT key, size, modified, name, swarms, boot FROM files WHERE key > ? ORDER BY key LIMIT 500',
     );
-    let after: Uint8Array = new Uint8Array();
+    // Before every key of 32 bytes; an empty one would be bound as NULL.
+    let after: Uint8Array = new Uint8Array(1);
     for (;;) {
       const rows = page.all(after);
       for (const row of rows) {
@@ -208,9 +208,11 @@ export class DiskIndex implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.flushUses();
-    this.#setFact('closed', 'yes');
-    this.#db.close();
+    try {
+      this.#setFact('closed', 'yes');
+    } finally {
+      this.#db.close();
+    }
   }
 
   #indexed(row: Row, key: Sha256): IndexedFile {

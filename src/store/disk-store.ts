@@ -74,7 +74,7 @@ export class DiskStore implements Store {
     }
     this.#syncs = new SyncQueue(
       (key) => this.#path(key),
-      (key) => this.#index.markSynced(key),
+      (key) => this.#quietly('mark a file as synced', () => this.#index.markSynced(key)),
     );
     this.#tidied = this.#tidy();
     this.#flushLater();
@@ -144,8 +144,17 @@ export class DiskStore implements Store {
 
   remove(key: Sha256): void {
     // The row first: a file without a row is never believed, a row without a file might be for a moment.
-    if (!this.#index.delete(key)) return;
-    rmSync(this.#path(key), { force: true });
+    const path = this.#path(key);
+    let wasThere: boolean;
+    try {
+      wasThere = this.#index.delete(key);
+    } catch {
+      // A full disk may leave no room even for taking a row out: make some.
+      rmSync(path, { force: true });
+      wasThere = this.#index.delete(key);
+    }
+    if (!wasThere) return;
+    rmSync(path, { force: true });
     for (const listener of this.#listeners) listener(key);
   }
 
@@ -174,6 +183,7 @@ export class DiskStore implements Store {
     this.#stopping.abort();
     await this.#tidied;
     await this.#syncs[Symbol.asyncDispose]();
+    this.#flush();
     this.#index[Symbol.dispose]();
     this.#lock[Symbol.dispose]();
   }
@@ -210,6 +220,7 @@ export class DiskStore implements Store {
       diskFreeBytes: this.#diskFreeBytes(),
     });
     if (needed === 0) return;
+    this.#flush();
     const isOpen = (key: Sha256) => this.#opens.has(key);
     for (const { key } of chooseEvictions(this.#index.evictionOrder(this.#limitBytes), needed, isOpen)) {
       this.remove(key);
@@ -257,8 +268,8 @@ export class DiskStore implements Store {
   }
 
   async #tidy(): Promise<void> {
-    for (const key of this.#index.notSynced()) this.#syncs.add(key);
     try {
+      for (const key of this.#index.notSynced()) this.#syncs.add(key);
       await tidy({
         filesDir: this.#filesDir,
         partialDir: this.#partialDir,
@@ -298,9 +309,22 @@ export class DiskStore implements Store {
 
   #flushLater(): void {
     this.#stopFlushing = this.#clock.after(FLUSH_EVERY_MS, () => {
-      this.#index.flushUses();
+      this.#flush();
       this.#flushLater();
     });
+  }
+
+  #flush(): void {
+    this.#quietly('write times of use', () => this.#index.flushUses());
+  }
+
+  /** For what is of use only: a full disk must not end the process. */
+  #quietly(what: string, run: () => void): void {
+    try {
+      run();
+    } catch (error) {
+      log.warn(`store: could not ${what}: ${(error as Error).message}`);
+    }
   }
 
   #makePrefix(key: Sha256): void {

@@ -7,6 +7,7 @@ import type { Sha256 } from '../lib/sha256.ts';
 
 export class SyncQueue implements AsyncDisposable {
   readonly #pathOf: (key: Sha256) => string;
+  /** Must not throw. */
   readonly #synced: (key: Sha256) => void;
   /** Keys that wait; a set, as a file may be committed twice. */
   readonly #waiting = new Set<Sha256>();
@@ -26,7 +27,7 @@ export class SyncQueue implements AsyncDisposable {
 
   /** Resolves when nothing waits any more. */
   async idle(): Promise<void> {
-    while (this.#running) await this.#running;
+    while (this.#running !== undefined) await this.#running;
   }
 
   /** Ends after the file under way. What still waits stays marked, and is believed until the machine restarts. */
@@ -38,11 +39,10 @@ export class SyncQueue implements AsyncDisposable {
   async #run(): Promise<void> {
     for (const key of this.#waiting) {
       this.#waiting.delete(key);
-      if (await syncFile(this.#pathOf(key))) {
-        if (this.#stopped) break;
-        this.#synced(key);
-      }
+      const done = await syncFile(this.#pathOf(key));
       if (this.#stopped) break;
+      // Committed again meanwhile: what was synced may be the former file.
+      if (done && !this.#waiting.has(key)) this.#synced(key);
     }
     this.#running = undefined;
   }

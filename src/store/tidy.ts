@@ -4,6 +4,7 @@
  * run didn't end in order, takes up whole files that have no row (after hashing) and removes what isn't what its name
  * says. Yields between files; ends early when told.
  */
+import { rmSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
 import { parseSha256, type Sha256 } from '../lib/sha256.ts';
 import { verifyFileSlowly } from './verify-file.ts';
@@ -40,12 +41,12 @@ export async function tidy(options: TidyOptions): Promise<void> {
       const key = parseSha256(name);
       if (key !== undefined && has(key)) continue;
       const path = `${filesDir}/${prefix}/${name}`;
-      const sizeBytes = key && key.startsWith(prefix) ? await verifyFileSlowly(path, key) : undefined;
+      const sizeBytes = key?.startsWith(prefix) ? await verifyFileSlowly(path, key) : undefined;
       if (signal.aborted) return;
-      // It may have been committed while it was being hashed.
+      // It may have been committed while it was being hashed; from here on nothing else runs until it is settled.
       if (key && has(key)) continue;
       if (key && sizeBytes !== undefined) adopt(key, sizeBytes);
-      else await rm(path, { force: true, recursive: true });
+      else rmSync(path, { force: true, recursive: true });
     }
   }
 }
