@@ -46,7 +46,6 @@ function hostTarget(): string {
 }
 
 async function build(target: string, outfile: string): Promise<void> {
-  const workers = [...new Bun.Glob('src/**/{worker,*-worker}.ts').scanSync(root)].sort();
   const temporary = await mkdtemp(join(tmpdir(), 'debtorrent-build-'));
   await mkdir(join(root, 'dist'), { recursive: true });
   // Built beside its place and renamed: whoever runs the old one at this moment isn't disturbed. The base name is
@@ -58,7 +57,6 @@ async function build(target: string, outfile: string): Promise<void> {
       process.execPath,
       'build',
       'src/main.ts',
-      ...workers,
       '--compile',
       '--bytecode',
       '--format=esm',
