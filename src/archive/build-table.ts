@@ -37,11 +37,14 @@ export async function buildTableHere(request: TableRequest): Promise<void> {
   const inputHash = new Bun.CryptoHasher('sha256');
   const contentHash = new Bun.CryptoHasher('sha256');
   const builder = new TableBuilder();
-  for await (const chunk of decompress(hashed(createReadStream(input, { highWaterMark: READ_BYTES }), inputHash))) {
+  for await (const chunk of decompress(
+    hashed(createReadStream(input, { highWaterMark: READ_BYTES }), inputHash),
+  )) {
     if (contentKey !== undefined) contentHash.update(chunk);
     builder.push(chunk);
   }
-  if (inputHash.digest('hex') !== inputKey) throw new UntrustedError('could not index a file: its SHA-256 is not the stated one');
+  if (inputHash.digest('hex') !== inputKey)
+    throw new UntrustedError('could not index a file: its SHA-256 is not the stated one');
   if (contentKey !== undefined && contentHash.digest('hex') !== contentKey) {
     throw new UntrustedError('could not index a file: the SHA-256 of its content is not the stated one');
   }
@@ -56,7 +59,10 @@ export async function buildTableHere(request: TableRequest): Promise<void> {
 }
 
 /** Everything is hashed, also what a decoder leaves unread behind its end. */
-async function* hashed(source: AsyncIterable<Uint8Array>, hash: Bun.CryptoHasher): AsyncGenerator<Uint8Array> {
+async function* hashed(
+  source: AsyncIterable<Uint8Array>,
+  hash: Bun.CryptoHasher,
+): AsyncGenerator<Uint8Array> {
   const iterator = source[Symbol.asyncIterator]();
   let done = false;
   try {
@@ -67,7 +73,11 @@ async function* hashed(source: AsyncIterable<Uint8Array>, hash: Bun.CryptoHasher
     }
     done = true;
   } finally {
-    for (let next = done ? undefined : await iterator.next(); next && !next.done; next = await iterator.next()) {
+    for (
+      let next = done ? undefined : await iterator.next();
+      next && !next.done;
+      next = await iterator.next()
+    ) {
       hash.update(next.value);
     }
   }
@@ -94,7 +104,10 @@ export function ownCommand(): string[] {
 }
 
 /** A BuildTable that runs `command internal-index …` and ends it after `timeoutMs`. */
-export function childTableBuilder(command: readonly string[] = ownCommand(), timeoutMs = TIMEOUT_MS): BuildTable {
+export function childTableBuilder(
+  command: readonly string[] = ownCommand(),
+  timeoutMs = TIMEOUT_MS,
+): BuildTable {
   return async ({ input, output, inputKey, contentKey }, signal) => {
     signal.throwIfAborted();
     const args = [INTERNAL_INDEX, input, output, inputKey, ...(contentKey === undefined ? [] : [contentKey])];
@@ -110,8 +123,10 @@ export function childTableBuilder(command: readonly string[] = ownCommand(), tim
       const complaint = await headOf(child.stderr);
       const code = await child.exited;
       signal.throwIfAborted();
-      if (timedOut) throw new UnavailableError(`could not index a file: it took more than ${timeoutMs} ms`, { timedOut });
-      if (code !== 0) throw new UntrustedError(complaint.trim() || `could not index a file: the child ended with ${code}`);
+      if (timedOut)
+        throw new UnavailableError(`could not index a file: it took more than ${timeoutMs} ms`, { timedOut });
+      if (code !== 0)
+        throw new UntrustedError(complaint.trim() || `could not index a file: the child ended with ${code}`);
     } finally {
       clearTimeout(timer);
       signal.removeEventListener('abort', stop);
@@ -124,7 +139,8 @@ export function childTableBuilder(command: readonly string[] = ownCommand(), tim
 async function headOf(stream: ReadableStream<Uint8Array>): Promise<string> {
   let text = '';
   for await (const chunk of stream) {
-    if (text.length < MAX_COMPLAINT_CHARS) text += Buffer.from(chunk).toString('latin1').slice(0, MAX_COMPLAINT_CHARS);
+    if (text.length < MAX_COMPLAINT_CHARS)
+      text += Buffer.from(chunk).toString('latin1').slice(0, MAX_COMPLAINT_CHARS);
   }
   return text;
 }

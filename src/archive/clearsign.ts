@@ -29,7 +29,8 @@ export function splitClearSigned(bytes: Uint8Array): ClearSigned {
   const all = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
   if (all.includes('\0')) throw new ProtocolError('a clearsigned file has a NUL in it');
   const lines = all.split('\n').map(withoutTrailingBlanks);
-  if (lines[0] !== BEGIN_MESSAGE) throw new ProtocolError('a clearsigned file does not begin with its message');
+  if (lines[0] !== BEGIN_MESSAGE)
+    throw new ProtocolError('a clearsigned file does not begin with its message');
   let at = 1;
   while (at < lines.length && lines[at] !== '') {
     if (!/^Hash: [A-Za-z0-9, /-]+$/.test(lines[at] as string)) {

@@ -100,7 +100,8 @@ export class ControlScanner {
     for (;;) {
       const newline = bytes.indexOf(LF, at);
       if (newline < 0) break;
-      if (newline - at > maxFieldBytes) throw new ProtocolError(`a control line is longer than ${maxFieldBytes} bytes`);
+      if (newline - at > maxFieldBytes)
+        throw new ProtocolError(`a control line is longer than ${maxFieldBytes} bytes`);
       const first = bytes[at] as number;
       if (first === LF || (first === CR && newline === at + 1)) {
         this.#closeStanza(bytes);
@@ -108,12 +109,14 @@ export class ControlScanner {
         continue;
       }
       this.#stanzaBytes += newline + 1 - at;
-      if (this.#stanzaBytes > maxStanzaBytes) throw new ProtocolError(`a stanza is longer than ${maxStanzaBytes} bytes`);
+      if (this.#stanzaBytes > maxStanzaBytes)
+        throw new ProtocolError(`a stanza is longer than ${maxStanzaBytes} bytes`);
       if (first === SPACE || first === TAB) {
         if (!this.#inStanza) throw new ProtocolError('control data has a continuation line without a field');
         if (this.#openFrom >= 0) {
           this.#openTo = newline;
-          if (newline - this.#openFrom > maxFieldBytes) throw new ProtocolError(`a field is longer than ${maxFieldBytes} bytes`);
+          if (newline - this.#openFrom > maxFieldBytes)
+            throw new ProtocolError(`a field is longer than ${maxFieldBytes} bytes`);
         }
       } else {
         if (this.#openFrom >= 0) this.#closeField(bytes);
@@ -131,7 +134,8 @@ export class ControlScanner {
       }
       at = newline + 1;
     }
-    if (bytes.length - at > maxFieldBytes) throw new ProtocolError(`a control line is longer than ${maxFieldBytes} bytes`);
+    if (bytes.length - at > maxFieldBytes)
+      throw new ProtocolError(`a control line is longer than ${maxFieldBytes} bytes`);
     const keepFrom = this.#openFrom >= 0 ? this.#openFrom : at;
     if (this.#openFrom >= 0) {
       this.#openTo -= keepFrom;
@@ -139,7 +143,12 @@ export class ControlScanner {
     }
     this.#lineStart = at - keepFrom;
     // A copy: the caller may use its chunk's memory again.
-    this.#rest = keepFrom === bytes.length ? EMPTY : last ? bytes.subarray(keepFrom) : Buffer.from(bytes.subarray(keepFrom));
+    this.#rest =
+      keepFrom === bytes.length
+        ? EMPTY
+        : last
+          ? bytes.subarray(keepFrom)
+          : Buffer.from(bytes.subarray(keepFrom));
   }
 
   #closeField(bytes: Buffer): void {
@@ -190,12 +199,14 @@ export function parseStanza(
 /** Where the name that begins at `at` ends. Throws ProtocolError for what can't be a field name (deb822(5)). */
 function fieldColon(bytes: Buffer, at: number, newline: number): number {
   const first = bytes[at] as number;
-  if (first === HASH || first === DASH || first === COLON) throw new ProtocolError('a field name begins with a character it may not');
+  if (first === HASH || first === DASH || first === COLON)
+    throw new ProtocolError('a field name begins with a character it may not');
   let colon = at;
   for (;;) {
     const byte = bytes[colon] as number;
     if (byte === COLON) return colon;
-    if (byte <= SPACE || byte >= 127 || colon >= newline) throw new ProtocolError('control data has a line without a field name');
+    if (byte <= SPACE || byte >= 127 || colon >= newline)
+      throw new ProtocolError('control data has a line without a field name');
     colon += 1;
   }
 }

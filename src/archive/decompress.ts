@@ -82,7 +82,10 @@ function decoded(compression: Compression, input: Input, maxOutputBytes: number)
 }
 
 /** unbzip2-stream works inside write(): a block of output at most 46 MB (900 kB of runs of 255). */
-async function* bunzip2(chunks: AsyncIterable<Uint8Array>, maxOutputBytes: number): AsyncGenerator<Uint8Array> {
+async function* bunzip2(
+  chunks: AsyncIterable<Uint8Array>,
+  maxOutputBytes: number,
+): AsyncGenerator<Uint8Array> {
   const decoder = unbzip2Stream();
   let ready: Uint8Array[] = [];
   let outputBytes = 0;

@@ -50,6 +50,16 @@ export function indexStem(name: string): string {
   return name.replace(/\.(?:gz|xz|zst|bz2|lz4|lzma)$/, '');
 }
 
+/** The list of patches for an index: "main/binary-amd64/Packages.diff/Index". */
+export function isDiffIndex(name: string): boolean {
+  return /(?:^|\/)(?:Packages|Sources)\.diff\/Index$/.test(name);
+}
+
+/** The index that such a list is for. */
+export function diffStem(name: string): string {
+  return name.replace(/\.diff\/Index$/, '');
+}
+
 /** "amd64", "source", or undefined where the name doesn't tell (a flat repository's). */
 export function indexArchitecture(name: string): string | undefined {
   const match = /(?:^|\/)(?:binary-([^/]+)|(source))\/[^/]+$/.exec(name);
@@ -90,7 +100,13 @@ export class HeldRelease {
   /** For dropping the least recently used one. */
   usedMs: number;
 
-  constructor(place: ReleasePlace, form: 'InRelease' | 'Release', release: Release, verdict: SignatureVerdict, nowMs: number) {
+  constructor(
+    place: ReleasePlace,
+    form: 'InRelease' | 'Release',
+    release: Release,
+    verdict: SignatureVerdict,
+    nowMs: number,
+  ) {
     this.place = place;
     this.form = form;
     this.release = release;
@@ -103,7 +119,13 @@ export class HeldRelease {
     const known = this.indexes.get(stem);
     if (known !== undefined) return known;
     if (this.indexes.size >= MAX_STEMS) return undefined;
-    const index: UsedIndex = { stem, current: undefined, previous: undefined, askedName: undefined, retryAtMs: 0 };
+    const index: UsedIndex = {
+      stem,
+      current: undefined,
+      previous: undefined,
+      askedName: undefined,
+      retryAtMs: 0,
+    };
     this.indexes.set(stem, index);
     return index;
   }
@@ -120,15 +142,13 @@ export class HeldRelease {
     return index.current === undefined || !this.tableKeys(index.stem).includes(index.current);
   }
 
-  /** What to fetch for a stale index. */
-  fetchable(index: UsedIndex): ReleaseFile | undefined {
-    const asked = index.askedName === undefined ? undefined : this.release.file(index.askedName);
-    if (asked !== undefined) return asked;
-    for (const suffix of SUFFIXES) {
-      const file = this.release.file(index.stem + suffix);
-      if (file !== undefined) return file;
-    }
-    return undefined;
+  /** What to fetch for a stale index, one after another until one is to be had. */
+  fetchable(index: UsedIndex): ReleaseFile[] {
+    const names = [index.askedName, ...SUFFIXES.map((suffix) => index.stem + suffix)];
+    const files = [...new Set(names)].map((name) =>
+      name === undefined ? undefined : this.release.file(name),
+    );
+    return files.filter((file) => file !== undefined);
   }
 
   /** Where a file of this Release is asked for: by-hash when the archive has that. */
@@ -163,8 +183,11 @@ export class HeldRelease {
     return paths;
   }
 
-  tableKeysInUse(): Sha256[] {
-    return [...this.indexes.values()].flatMap(({ current, previous }) => [current, previous].filter((key) => key !== undefined));
+  /** Of the tables in use, and of those still to come. */
+  usedTableKeys(): Sha256[] {
+    return [...this.indexes.values()].flatMap(({ stem, current, previous }) =>
+      [current, previous, ...this.tableKeys(stem)].filter((key) => key !== undefined),
+    );
   }
 }
 

@@ -19,12 +19,17 @@ const FLAT = '/';
  * Pockets of one release. The longest match counts (a regular expression finds the leftmost), again and again:
  * "bookworm-proposed-updates-debug" is bookworm.
  */
-const POCKET = /(?:-(?:backports-sloppy|backports|proposed-updates|proposed|updates|security|debug|lts)|\/updates)$/;
+const POCKET =
+  /(?:-(?:backports-sloppy|backports|proposed-updates|proposed|updates|security|debug|lts)|\/updates)$/;
 
 /** A Codename (or Suite) without its pocket: "bookworm-security" → "bookworm", "buster/updates" → "buster". */
 export function normalCodename(codename: string): string {
   let rest = codename;
-  for (let shorter = rest.replace(POCKET, ''); shorter !== rest && shorter !== ''; shorter = rest.replace(POCKET, '')) {
+  for (
+    let shorter = rest.replace(POCKET, '');
+    shorter !== rest && shorter !== '';
+    shorter = rest.replace(POCKET, '')
+  ) {
     rest = shorter;
   }
   return rest;
@@ -43,7 +48,11 @@ export function normalOrigin(origin: string): string {
 export function archiveIdentity(release: Release, architecture: string, base: string): ArchiveIdentity {
   const codename = release.codename ?? release.suite;
   if (release.origin === undefined || codename === undefined) {
-    return { origin: base.replace(/\/+$/, ''), codename: codename === undefined ? FLAT : normalCodename(codename), architecture };
+    return {
+      origin: base.replace(/\/+$/, ''),
+      codename: codename === undefined ? FLAT : normalCodename(codename),
+      architecture,
+    };
   }
   return { origin: normalOrigin(release.origin), codename: normalCodename(codename), architecture };
 }

@@ -69,8 +69,11 @@ export class IndexTable {
 
   /** The file at the path of that fingerprint. */
   find(fingerprint: Uint8Array): TableRecord | undefined {
-    const record = search(this.length, prefixOf(fingerprint), (i) => this.#prefix(i), (i) =>
-      compareAt(this.#bytes, HEADER_BYTES + i * FINGERPRINT_BYTES, fingerprint),
+    const record = search(
+      this.length,
+      prefixOf(fingerprint),
+      (i) => this.#prefix(i),
+      (i) => compareAt(this.#bytes, HEADER_BYTES + i * FINGERPRINT_BYTES, fingerprint),
     );
     return record < 0 ? undefined : this.#record(record);
   }
@@ -82,8 +85,11 @@ export class IndexTable {
   /** The file with that content; where several paths have it, any of them. */
   findKey(key: Sha256): TableRecord | undefined {
     const digest = sha256ToBytes(key);
-    const place = search(this.length, prefixOf(digest), (i) => this.#view.getUint32(this.#keyAt(i), false), (i) =>
-      compareAt(this.#bytes, this.#keyAt(i), digest),
+    const place = search(
+      this.length,
+      prefixOf(digest),
+      (i) => this.#view.getUint32(this.#keyAt(i), false),
+      (i) => compareAt(this.#bytes, this.#keyAt(i), digest),
     );
     return place < 0 ? undefined : this.#record(this.#view.getUint32(this.#orderAt + place * 4, true));
   }
@@ -124,7 +130,12 @@ function prefixOf(digest: Uint8Array): number {
  * The place of a digest among ascending ones, or -1. Digests are spread evenly, so interpolation needs three or four
  * steps; a crowd of equal prefixes (nobody's doing but a hostile index's) falls back to halving.
  */
-function search(length: number, wanted: number, prefix: (i: number) => number, compare: (i: number) => number): number {
+function search(
+  length: number,
+  wanted: number,
+  prefix: (i: number) => number,
+  compare: (i: number) => number,
+): number {
   let low = 0;
   let high = length - 1;
   let step = 0;

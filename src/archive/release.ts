@@ -61,7 +61,8 @@ export class Release {
     for (const { digest, sizeBytes, name } of listLines(lists, 64)) {
       const key = parseSha256(digest);
       if (key === undefined || this.#numbers.has(name)) continue;
-      if (keys.length === MAX_FILES) throw new ProtocolError(`a Release file names more than ${MAX_FILES} files`);
+      if (keys.length === MAX_FILES)
+        throw new ProtocolError(`a Release file names more than ${MAX_FILES} files`);
       this.#numbers.set(name, keys.length);
       if (!this.#digests.has(key)) this.#digests.set(key, keys.length);
       this.#names.push(name);
@@ -71,7 +72,11 @@ export class Release {
     this.#keys = new Uint8Array(keys.length * 32);
     for (const [i, key] of keys.entries()) this.#keys.set(sha256ToBytes(key), i * 32);
     this.#sizes = Float64Array.from(sizes);
-    for (const [field, digits] of [['md5sum', 32], ['sha1', 40], ['sha512', 128]] as const) {
+    for (const [field, digits] of [
+      ['md5sum', 32],
+      ['sha1', 40],
+      ['sha512', 128],
+    ] as const) {
       for (const { digest, sizeBytes, name } of listLines(fields.get(field) ?? '', digits)) {
         const number = this.#numbers.get(name);
         if (number === undefined || this.#sizes[number] !== sizeBytes) continue;
@@ -101,10 +106,20 @@ export class Release {
     return number === undefined ? undefined : this.#file(number);
   }
 
-  /** By plain name or by-hash path, both relative to the Release file's directory. */
+  /**
+   * By plain name or by-hash path, both relative to the Release file's directory. Where several names have the same
+   * content, a by-hash path means the one in its own directory.
+   */
   resolve(path: string): ReleaseFile | undefined {
-    const byHash = /^(?:.*\/)?by-hash\/([A-Za-z0-9]+)\/([0-9a-fA-F]+)$/.exec(path);
-    return byHash ? this.fileByHash(byHash[1] as string, byHash[2] as string) : this.file(path);
+    const byHash = /^((?:.*\/)?)by-hash\/([A-Za-z0-9]+)\/([0-9a-fA-F]+)$/.exec(path);
+    if (!byHash) return this.file(path);
+    const [, directory, kind, digest] = byHash as unknown as [string, string, string, string];
+    const first = this.fileByHash(kind, digest);
+    if (first === undefined || directoryOf(first.name) === directory) return first;
+    const same = this.#names.find(
+      (name) => directoryOf(name) === directory && this.file(name)?.key === first.key,
+    );
+    return same === undefined ? first : this.file(same);
   }
 
   #file(number: number): ReleaseFile {
@@ -117,19 +132,34 @@ export class Release {
 }
 
 const FIELDS = [
-  'Origin', 'Label', 'Suite', 'Codename', 'Date', 'Valid-Until', 'Architectures', 'Components',
-  'Acquire-By-Hash', 'MD5Sum', 'SHA1', 'SHA256', 'SHA512',
+  'Origin',
+  'Label',
+  'Suite',
+  'Codename',
+  'Date',
+  'Valid-Until',
+  'Architectures',
+  'Components',
+  'Acquire-By-Hash',
+  'MD5Sum',
+  'SHA1',
+  'SHA256',
+  'SHA512',
 ] as const;
 
 /** Parses the text of a Release file, or the signed text of an InRelease. Throws ProtocolError. */
 export function parseRelease(signedText: Uint8Array): Release {
-  if (signedText.length > MAX_RELEASE_BYTES) throw new ProtocolError('a Release file is longer than apt would take it');
+  if (signedText.length > MAX_RELEASE_BYTES)
+    throw new ProtocolError('a Release file is longer than apt would take it');
   const limits = { maxFieldBytes: MAX_RELEASE_BYTES, maxStanzaBytes: MAX_RELEASE_BYTES + 1 };
   return new Release(parseStanza(signedText, FIELDS, limits));
 }
 
 /** The "digest size name" lines of one list. What doesn't look like one is passed over. */
-function* listLines(list: string, digits: number): Generator<{ digest: string; sizeBytes: number; name: string }> {
+function* listLines(
+  list: string,
+  digits: number,
+): Generator<{ digest: string; sizeBytes: number; name: string }> {
   for (const line of list.split('\n')) {
     const [digest, size, name, ...more] = line.trim().split(/[ \t]+/);
     if (digest === undefined || size === undefined || name === undefined || more.length > 0) continue;
@@ -138,6 +168,10 @@ function* listLines(list: string, digits: number): Generator<{ digest: string; s
     if (!isPlainPath(plain)) continue;
     yield { digest: digest.toLowerCase(), sizeBytes: Number(size), name: plain };
   }
+}
+
+function directoryOf(name: string): string {
+  return name.slice(0, name.lastIndexOf('/') + 1);
 }
 
 function isPlainPath(name: string): boolean {
@@ -151,7 +185,10 @@ function text(value: string | undefined): string | undefined {
 }
 
 function words(value: string | undefined): string[] {
-  return (value ?? '').split(/\s+/).filter((word) => word !== '').slice(0, 1000);
+  return (value ?? '')
+    .split(/\s+/)
+    .filter((word) => word !== '')
+    .slice(0, 1000);
 }
 
 function date(value: string | undefined): number | undefined {

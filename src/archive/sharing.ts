@@ -19,9 +19,13 @@ export interface ShareRule {
 export function parseShareRule(text: string): ShareRule {
   const plain = text.trim();
   const url = /^(https?):\/\/([^/\s]+)(\/.*)?$/i.exec(plain);
-  if (url) return { origin: undefined, uriPrefix: uriPrefix(url[2] as string, url[3] ?? '', url[1]?.toLowerCase()) };
+  if (url)
+    return { origin: undefined, uriPrefix: uriPrefix(url[2] as string, url[3] ?? '', url[1]?.toLowerCase()) };
   const bare = /^([^/\s:]+:\d+|\[[0-9a-f:.]+\](?::\d+)?|[^/\s:]+(?=\/))(\/.*)?$/i.exec(plain);
-  return { origin: plain.toLowerCase(), uriPrefix: bare ? uriPrefix(bare[1] as string, bare[2] ?? '', 'http') : undefined };
+  return {
+    origin: plain.toLowerCase(),
+    uriPrefix: bare ? uriPrefix(bare[1] as string, bare[2] ?? '', 'http') : undefined,
+  };
 }
 
 /** `base` is "host[:port]/path" as the catalogue names archives. */

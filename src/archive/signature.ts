@@ -63,7 +63,9 @@ export function publicKeyrings(directory = KEYRING_DIR): string[] {
   const whole = (name: string) => (/-(?:archive-)?keyring\./.test(name) ? 0 : 1);
   const found = names.filter((name) => PUBLIC_KEYRING.test(name));
   // The same keyring may lie there under both suffixes (one a link to the other).
-  const single = found.filter((name) => !(name.endsWith('.pgp') && found.includes(name.replace(/pgp$/, 'gpg'))));
+  const single = found.filter(
+    (name) => !(name.endsWith('.pgp') && found.includes(name.replace(/pgp$/, 'gpg'))),
+  );
   return single.sort((a, b) => whole(a) - whole(b) || (a < b ? -1 : 1)).map((name) => join(directory, name));
 }
 
@@ -71,7 +73,10 @@ export function publicKeyrings(directory = KEYRING_DIR): string[] {
  * Takes the signed text out and verifies it. A signature that isn't good is a verdict, not an error; throws
  * ProtocolError only where no text can be taken out at all.
  */
-export async function readRelease(signed: SignedRelease, options: SignatureOptions = {}): Promise<ReadRelease> {
+export async function readRelease(
+  signed: SignedRelease,
+  options: SignatureOptions = {},
+): Promise<ReadRelease> {
   if (isClearSigned(signed.release)) {
     const { text, signature } = splitClearSigned(signed.release);
     return { text, verdict: await verifyDetached(text, signature, options) };
@@ -90,7 +95,8 @@ export async function verifyDetached(
 ): Promise<SignatureVerdict> {
   if (signature.length > MAX_SIGNATURE_BYTES) return { status: 'bad', reason: 'its signature is too long' };
   const keyrings = options.keyrings ?? publicKeyrings();
-  if (keyrings.length === 0) return { status: 'unavailable', reason: 'no keyring of a public archive is installed' };
+  if (keyrings.length === 0)
+    return { status: 'unavailable', reason: 'no keyring of a public archive is installed' };
   const program = options.program ?? Bun.which('gpgv') ?? Bun.which('sqv');
   if (!program) return { status: 'unavailable', reason: 'neither gpgv nor sqv is installed' };
   let directory: string;
@@ -156,7 +162,8 @@ async function runVerifier(check: Check, keyrings: readonly string[]): Promise<O
   try {
     const output = await boundedText(child.stdout, () => child.kill('SIGKILL'));
     const code = await child.exited;
-    if (timedOut) return { status: 'unavailable', reason: `${program} did not answer within ${timeoutMs} ms` };
+    if (timedOut)
+      return { status: 'unavailable', reason: `${program} did not answer within ${timeoutMs} ms` };
     if (output === undefined) return { status: 'bad', reason: `${program} said too much` };
     return sqv ? readSqv(output, code) : readGpgvStatus(output);
   } finally {
@@ -202,7 +209,10 @@ function readSqv(output: string, code: number): Outcome {
 }
 
 /** Everything the child says, or undefined when it says too much (`stop` is called then). */
-async function boundedText(stream: ReadableStream<Uint8Array>, stop: () => void): Promise<string | undefined> {
+async function boundedText(
+  stream: ReadableStream<Uint8Array>,
+  stop: () => void,
+): Promise<string | undefined> {
   const chunks: Uint8Array[] = [];
   let length = 0;
   for await (const chunk of stream) {

@@ -146,7 +146,13 @@ function layOut(rows: Buffer, count: number): Uint8Array {
  * Row numbers in ascending order of the `width` bytes at `offset` of each row. Sorted natively as numbers made of
  * the first 32 bits and the row number; only runs of equal prefixes are compared byte by byte.
  */
-function sortedBy(rows: Buffer, count: number, offset: number, width: number, rowBytes = ROW_BYTES): Uint32Array {
+function sortedBy(
+  rows: Buffer,
+  count: number,
+  offset: number,
+  width: number,
+  rowBytes = ROW_BYTES,
+): Uint32Array {
   const keys = new Float64Array(count);
   for (let i = 0; i < count; i += 1) keys[i] = rows.readUInt32BE(i * rowBytes + offset) * MAX_RECORDS + i;
   keys.sort();

@@ -62,7 +62,9 @@ export class TableShelf implements AsyncDisposable {
   build(key: Sha256, input: string, inputKey: Sha256, contentStated: boolean): Promise<void> {
     const running = this.#building.get(key);
     if (running !== undefined) return running;
-    const building = this.#buildNow(key, input, inputKey, contentStated).finally(() => this.#building.delete(key));
+    const building = this.#buildNow(key, input, inputKey, contentStated).finally(() =>
+      this.#building.delete(key),
+    );
     this.#building.set(key, building);
     return building;
   }
@@ -74,7 +76,8 @@ export class TableShelf implements AsyncDisposable {
       if (!name.includes(SUFFIX)) continue;
       const key = parseSha256(name.slice(0, name.indexOf(SUFFIX)));
       // A build's temporary file belongs to the build while that runs.
-      if (key !== undefined && (this.#building.has(key) || (used.has(key) && name.endsWith(SUFFIX)))) continue;
+      if (key !== undefined && (this.#building.has(key) || (used.has(key) && name.endsWith(SUFFIX))))
+        continue;
       rmSync(join(this.#directory, name), { force: true });
     }
   }
