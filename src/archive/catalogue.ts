@@ -335,8 +335,11 @@ export class Catalogue implements AsyncDisposable {
 
   #indexEntry(held: HeldRelease, file: ReleaseFile): Entry {
     held.usedMs = this.#clock.nowMs();
-    if (isIndexName(file.name) && held.release.file(file.name)?.key === file.key)
-      this.#asked(held, file.name);
+    if (held.release.file(file.name)?.key === file.key) {
+      if (isIndexName(file.name)) this.#asked(held, file.name);
+      // A client that patches its lists never asks for the whole index, and yet for what is in it.
+      else if (isDiffIndex(file.name)) this.#patched(held, diffStem(file.name));
+    }
     return { key: file.key, sizeBytes: file.sizeBytes, swarms: this.#indexSwarms(held, file.name) };
   }
 
@@ -345,15 +348,16 @@ export class Catalogue implements AsyncDisposable {
     const index = held.use(indexStem(name));
     if (index === undefined || !held.isStale(index)) return;
     index.askedName = name;
-    if (this.#takeFromShelf(held, index)) this.#changed();
-    else this.#fetchStaleLater(held);
+    this.#takeOrFetchLater(held, index);
   }
 
-  #patched(held: HeldRelease, name: string): void {
-    const stem = diffStem(name);
-    if (held.tableKeys(stem).length === 0) return;
-    const index = held.use(stem);
-    if (index === undefined || !held.isStale(index)) return;
+  /** A client has this index up to date by patches. */
+  #patched(held: HeldRelease, stem: string): void {
+    const index = held.tableKeys(stem).length === 0 ? undefined : held.use(stem);
+    if (index !== undefined && held.isStale(index)) this.#takeOrFetchLater(held, index);
+  }
+
+  #takeOrFetchLater(held: HeldRelease, index: UsedIndex): void {
     if (this.#takeFromShelf(held, index)) this.#changed();
     else this.#fetchStaleLater(held);
   }
