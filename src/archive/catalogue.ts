@@ -444,7 +444,7 @@ export class Catalogue implements AsyncDisposable {
     this.#scheduled.add(held);
     this.#after(this.#options.fetchDelayMs ?? FETCH_DELAY_MS, () => {
       this.#scheduled.delete(held);
-      if (this.#held.get(held.place.directory) === held) this.#fetchStale(held);
+      if (this.#held.get(held.place.directory) === held) void Promise.all(this.#fetchStale(held));
     });
   }
 

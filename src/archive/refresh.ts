@@ -92,6 +92,8 @@ export class Refresh {
   readonly #clock: Clock;
   readonly #silenceMs: number;
   readonly #rounds = new Map<string, Promise<Outcome>>();
+  /** Directories of Releases in force whose mirror said that it has no InRelease (any more). */
+  readonly #withoutInRelease = new Set<string>();
 
   constructor(options: RefreshOptions) {
     this.#catalogue = options.catalogue;
@@ -156,8 +158,15 @@ export class Refresh {
     if (fetched.status === 304 && kept !== undefined) {
       return { status: 200, body: kept.bytes, validators: kept, contentType: fetched.contentType };
     }
+    if (releasePlace(at)?.name === 'InRelease') this.#noteInRelease(at, fetched.status === 200);
     if (fetched.status === 200) await this.#consider(at, fetched);
     return fetched;
+  }
+
+  #noteInRelease(at: Location, there: boolean): void {
+    const directory = directoryName(at);
+    if (there) this.#withoutInRelease.delete(directory);
+    else if (this.#catalogue.inForce(at) !== undefined) this.#withoutInRelease.add(directory);
   }
 
   async #fetch(at: Location, headers: Readonly<Record<string, string>>): Promise<Outcome> {
@@ -212,18 +221,18 @@ export class Refresh {
     // apt takes an InRelease only if it is clearsigned, a Release only if it isn't.
     if (inline !== isClearSigned(bytes))
       throw new UnavailableError(inline ? 'it is not clearsigned' : 'it is clearsigned');
-    const { text, verdict } = await this.#verify({ release: bytes });
-    const release = parseRelease(text);
     const held = this.#catalogue.inForce(at);
-    if (
-      held !== undefined &&
-      !inline &&
-      held.form === 'InRelease' &&
-      held.release.dateMs === release.dateMs
-    ) {
+    const kept = this.#catalogue.kept(at);
+    const known =
+      held?.verdict.status === 'public' && kept !== undefined && Buffer.compare(kept.bytes, bytes) === 0;
+    // A plain Release speaks only where the mirror has no InRelease: that is the one whose signature comes with it.
+    const second = !inline && held?.form === 'InRelease' && !this.#withoutInRelease.has(directoryName(at));
+    if (known || second) {
       this.#catalogue.keep(at, bytes, validators);
       return;
     }
+    const { text, verdict } = await this.#verify({ release: bytes });
+    const release = parseRelease(text);
     const objection = held && this.#objection(held, { release, verdict }, inline);
     if (objection !== undefined) {
       log.warn(
@@ -272,6 +281,10 @@ export class Refresh {
     const validUntilMs = this.#catalogue.inForce(at)?.release.validUntilMs;
     return validUntilMs === undefined || this.#clock.wallMs() <= validUntilMs;
   }
+}
+
+function directoryName(at: Location): string {
+  return locationName(at).slice(0, -(releasePlace(at)?.name.length ?? 0));
 }
 
 /** The client's own conditions on what came of the round (RFC 9110 §13.2.2: If-None-Match first). */
