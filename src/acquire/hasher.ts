@@ -54,7 +54,9 @@ export class Hasher implements AsyncDisposable {
   #start(): Worker {
     if (this.#worker) return this.#worker;
     // In the compiled binary the entry point is the only module a worker can be started from: main.ts looks for it.
-    const entry = Bun.main.startsWith('/$bunfs/') ? Bun.main : new URL('./hash-worker.ts', import.meta.url).href;
+    const entry = Bun.main.startsWith('/$bunfs/')
+      ? Bun.main
+      : new URL('./hash-worker.ts', import.meta.url).href;
     const worker = new Worker(entry, { smol: true });
     worker.onmessage = ({ data }: MessageEvent<HashAnswer>) => {
       const waiting = this.#waiting.get(data.id);
@@ -62,7 +64,8 @@ export class Hasher implements AsyncDisposable {
       if ('error' in data) waiting?.reject(new Error(`could not hash file: ${data.error}`));
       else waiting?.resolve(data);
     };
-    worker.unref();
+    // The DOM's Worker type, which the compiler sees, lacks what Bun's has.
+    (worker as Worker & { unref?(): void }).unref?.();
     this.#worker = worker;
     return worker;
   }

@@ -155,7 +155,6 @@ export class Downloads {
     this.#lastByteMs = now;
     this.#rate.add(bytes.length, now);
     this.#host.downloaded(bytes.length);
-    current.asked.offer.want.seeker.progress(current.asked.offer, bytes.length);
   }
 
   /** The piece when its last block is here. */

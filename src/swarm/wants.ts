@@ -20,8 +20,6 @@ export interface Seeker {
   arrived(offer: Offer, piece: number, bytes: Uint8Array): void;
   /** A piece that was asked won't come from this offer (rejected, cut, withdrawn). */
   failed(offer: Offer, piece: number): void;
-  /** Part of a piece came. */
-  progress(offer: Offer, bytes: number): void;
 }
 
 /** A want goes to this many peers first, to more as they answer `none`. */

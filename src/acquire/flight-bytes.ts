@@ -1,0 +1,109 @@
+/**
+ * Where a flight keeps its bytes until they are a file of the store: in memory while it is one piece (512 KiB at
+ * most, not shown to anyone before it is verified), else in a partial file of the store. When the store can't take
+ * it (full, read-only), files of a bearable size fly in memory all the same: a verified file is served even then.
+ */
+import { readSync } from 'node:fs';
+import { UnavailableError } from '../lib/errors.ts';
+import { type Sha256, sha256Of } from '../lib/sha256.ts';
+import type { PartialFile, Store } from '../store/store.ts';
+import type { Pieces } from '../torrent/pieces.ts';
+import type { Hasher, WholeHash } from './hasher.ts';
+
+export interface FlightBytes {
+  /** The store's partial file; undefined in memory. */
+  readonly partial: PartialFile | undefined;
+  write(offset: number, bytes: Uint8Array): void;
+  /** At most `maxBytes` from `offset`; the caller may keep it. */
+  read(offset: number, maxBytes: number): Uint8Array;
+  /** Bytes [0, to) are here: hashing may follow. */
+  grown(to: number): void;
+  /** The SHA-256 of the whole, when all bytes are here. Starts anew each time it is asked. */
+  digest(): Promise<Sha256>;
+  /** Hashing what was told by `grown` is void: bytes are going to be replaced. */
+  restart(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** A file larger than this doesn't fly in memory. */
+const MAX_MEMORY_BYTES = 64 * 1024 * 1024;
+
+export function openFlightBytes(store: Store, hasher: Hasher, key: Sha256, pieces: Pieces): FlightBytes {
+  if (pieces.isSingle) return new MemoryBytes(pieces.sizeBytes);
+  try {
+    return new PartialBytes(store.createPartial(key, pieces.sizeBytes), hasher, pieces);
+  } catch (cause) {
+    if (pieces.sizeBytes <= MAX_MEMORY_BYTES) return new MemoryBytes(pieces.sizeBytes);
+    throw new UnavailableError('could not store file: no room', { cause });
+  }
+}
+
+class MemoryBytes implements FlightBytes {
+  readonly partial = undefined;
+  readonly #bytes: Uint8Array;
+
+  constructor(sizeBytes: number) {
+    this.#bytes = new Uint8Array(sizeBytes);
+  }
+
+  write(offset: number, bytes: Uint8Array): void {
+    this.#bytes.set(bytes, offset);
+  }
+
+  read(offset: number, maxBytes: number): Uint8Array {
+    return this.#bytes.subarray(offset, offset + maxBytes);
+  }
+
+  grown(): void {}
+
+  async digest(): Promise<Sha256> {
+    return sha256Of(this.#bytes);
+  }
+
+  async restart(): Promise<void> {}
+
+  async close(): Promise<void> {}
+}
+
+class PartialBytes implements FlightBytes {
+  readonly partial: PartialFile;
+  readonly #hasher: Hasher;
+  readonly #pieces: Pieces;
+  #whole: WholeHash;
+
+  constructor(partial: PartialFile, hasher: Hasher, pieces: Pieces) {
+    this.partial = partial;
+    this.#hasher = hasher;
+    this.#pieces = pieces;
+    this.#whole = hasher.whole(partial.fd);
+  }
+
+  write(offset: number, bytes: Uint8Array): void {
+    this.partial.write(offset, bytes);
+  }
+
+  read(offset: number, maxBytes: number): Uint8Array {
+    const wanted = Math.min(maxBytes, this.partial.sizeBytes - offset);
+    const bytes = Buffer.allocUnsafe(wanted);
+    const got = readSync(this.partial.fd, bytes, 0, wanted, offset);
+    return bytes.subarray(0, got);
+  }
+
+  grown(to: number): void {
+    this.#whole.grow(to);
+  }
+
+  digest(): Promise<Sha256> {
+    return this.#whole.finish(this.#pieces.sizeBytes);
+  }
+
+  async restart(): Promise<void> {
+    await this.#whole.abandon();
+    this.#whole = this.#hasher.whole(this.partial.fd);
+  }
+
+  async close(): Promise<void> {
+    await this.#whole.abandon();
+    await this.partial[Symbol.asyncDispose]();
+  }
+}

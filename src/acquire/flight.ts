@@ -1,0 +1,717 @@
+/**
+ * One file on its way: every event that concerns it, single-threaded, each answered by one small step and a fresh
+ * plan. It decides what a piece is worth (grade), when apt may read it, and what to do when the whole turns out
+ * wrong; where bytes come from is decided by plan.ts, whether they are right by the gate (digest = key).
+ *
+ * Invariants: the last piece waits until the whole SHA-256 holds; a transfer that may hold unproven bytes doesn't
+ * carry the mirror's Last-Modified; only what is proven is blamed on a peer; nothing but `#land` writes to the store.
+ */
+import { type Entry, type Location, locationName } from '../archive/entry.ts';
+import type { Clock } from '../lib/clock.ts';
+import { RefusedError, UnavailableError } from '../lib/errors.ts';
+import { formatBytes } from '../lib/format-bytes.ts';
+import { log } from '../lib/log.ts';
+import type { TokenBucket } from '../lib/token-bucket.ts';
+import type { Mirror } from '../mirror/mirror.ts';
+import type { Store } from '../store/store.ts';
+import type { Library } from '../swarm/library.ts';
+import type { Offer } from '../swarm/offer.ts';
+import type { Swarms } from '../swarm/swarms.ts';
+import type { Seeker, Want } from '../swarm/wants.ts';
+import { layerRoot, PieceHasher } from '../torrent/merkle.ts';
+import { Pieces } from '../torrent/pieces.ts';
+import type { Content } from './content.ts';
+import { type FlightBytes, openFlightBytes } from './flight-bytes.ts';
+import { FlightReader } from './flight-reader.ts';
+import { FlightServable } from './flight-servable.ts';
+import type { Hasher } from './hasher.ts';
+import { runMirror } from './mirror-run.ts';
+import { ASKED, type Decision, HAVE, type OfferView, planFlight } from './plan.ts';
+import { FROM_MIRROR, FROM_ROOT, Progress } from './progress.ts';
+import { Roots } from './roots.ts';
+
+export interface FlightParts {
+  readonly store: Store;
+  readonly library: Library;
+  readonly swarms: Swarms;
+  readonly mirror: Mirror;
+  readonly hasher: Hasher;
+  readonly clock: Clock;
+  readonly downloadBucket: TokenBucket;
+  readonly draw: () => number;
+  /** Payload bytes from the mirror, for totals. */
+  readonly fromMirror: (bytes: number) => void;
+}
+
+/** apt gives up after 30 s of silence; the mirror is asked for the head when nothing could be shown for this long. */
+const SILENCE_MS = 8_000;
+/** A flight without readers is kept this long: apt comes back within seconds after a cut. */
+const ORPHAN_MS = 15_000;
+
+/** A run of the mirror: pieces [at, to), `at` being streamed. */
+interface Run {
+  at: number;
+  readonly to: number;
+  readonly abort: AbortController;
+}
+
+interface FollowedRoot {
+  readonly hex: string;
+  readonly bytes: Uint8Array;
+  layer: Uint8Array | undefined;
+}
+
+const diary = log.withTag('acquire');
+
+export class Flight implements Seeker {
+  readonly entry: Entry;
+  readonly at: Location;
+  readonly pieces: Pieces;
+  readonly progress: Progress;
+  readonly #parts: FlightParts;
+  readonly #bytes: FlightBytes;
+  readonly #roots: Roots;
+  readonly #hasher: PieceHasher;
+  readonly #readers = new Set<FlightReader>();
+  readonly #ready = Promise.withResolvers<void>();
+  readonly #onEnd: () => void;
+  readonly #startedMs: number;
+  readonly #startedWallMs: number;
+  #want: Want | undefined;
+  readonly #offers = new Map<Offer, number>();
+  readonly #offerById = new Map<number, Offer>();
+  #nextOffer = 0;
+  /** The root followed now, and its layer once it is here. */
+  #root: FollowedRoot | undefined;
+  #mirrorRun: Run | undefined;
+  #mirrorUsable = true;
+  #mirrorError: Error | undefined;
+  #mirrorDateMs: number | undefined;
+  /** A transfer was begun with the mirror's own date: nothing unproven may enter it any more. */
+  #promised = false;
+  #servable: FlightServable | undefined;
+  #state: 'flying' | 'checking' | 'landed' | 'failed' = 'flying';
+  #landedMs: number | undefined;
+  #visibleMs: number;
+  #planned = false;
+  #wake: (() => void) | undefined;
+  #orphan: (() => void) | undefined;
+  /** Bytes by source, for the log. */
+  #fromPeers = 0;
+  #fromMirror = 0;
+
+  constructor(entry: Entry, at: Location, parts: FlightParts, onEnd: () => void) {
+    this.entry = entry;
+    this.at = at;
+    this.#parts = parts;
+    this.#onEnd = onEnd;
+    this.pieces = new Pieces(entry.sizeBytes);
+    this.progress = new Progress(this.pieces);
+    this.#roots = new Roots(entry.root);
+    this.#hasher = new PieceHasher(this.pieces);
+    this.#bytes = openFlightBytes(parts.store, parts.hasher, entry.key, this.pieces);
+    this.#startedMs = parts.clock.nowMs();
+    this.#startedWallMs = parts.clock.wallMs();
+    this.#visibleMs = this.#startedMs;
+    this.#ready.promise.catch(() => {});
+    if (entry.swarms.length > 0 && parts.swarms.hasPeers) {
+      this.#want = parts.swarms.look(entry.key, entry.sizeBytes, entry.swarms, this);
+    }
+    if (this.pieces.count === 0) this.#check();
+    else this.#plan();
+  }
+
+  get name(): string {
+    return locationName(this.at);
+  }
+
+  get haveBytes(): number {
+    return this.progress.haveBytes;
+  }
+
+  get ended(): boolean {
+    return this.#state === 'landed' || this.#state === 'failed';
+  }
+
+  /** Resolves with a reader when the first bytes may be read; throws what the flight failed of. */
+  async open(signal: AbortSignal): Promise<Content> {
+    this.#orphan?.();
+    this.#orphan = undefined;
+    const reader = new FlightReader(this);
+    this.#readers.add(reader);
+    try {
+      signal.throwIfAborted();
+      const aborted = Promise.withResolvers<never>();
+      const onAbort = () => aborted.reject(signal.reason);
+      signal.addEventListener('abort', onAbort, { once: true });
+      try {
+        await Promise.race([reader.waitBeyond(0, signal), this.#firstBytes(), aborted.promise]);
+      } finally {
+        signal.removeEventListener('abort', onAbort);
+        aborted.promise.catch(() => {});
+      }
+    } catch (error) {
+      reader[Symbol.dispose]();
+      throw error;
+    }
+    reader.start(this.#date(), this.#unproven() ? undefined : `"${this.entry.key}"`);
+    return reader;
+  }
+
+  // ---- for readers ----
+
+  get available(): number {
+    return this.progress.available;
+  }
+
+  read(offset: number, maxBytes: number): Uint8Array {
+    return this.#bytes.read(offset, Math.min(maxBytes, this.progress.available - offset));
+  }
+
+  left(reader: FlightReader): void {
+    this.#readers.delete(reader);
+    if (this.#readers.size > 0) return;
+    if (this.ended) void this.#close();
+    else {
+      this.#orphan ??= this.#parts.clock.after(ORPHAN_MS, () => {
+        if (this.#readers.size === 0)
+          this.#fail(new UnavailableError(`${this.name}: nobody waits for it any more`));
+      });
+    }
+  }
+
+  /** Ends the flight from outside. */
+  abort(reason: string): void {
+    this.#fail(new UnavailableError(`${this.name}: ${reason}`));
+  }
+
+  // ---- events from peers (Seeker) ----
+
+  offered(offer: Offer): void {
+    if (this.ended) return;
+    if (!this.#offers.has(offer)) {
+      this.#offers.set(offer, this.#nextOffer);
+      this.#offerById.set(this.#nextOffer, offer);
+      this.#nextOffer += 1;
+    }
+    this.#roots.note(offer);
+    this.#followRoot();
+    this.#planSoon();
+  }
+
+  gone(offer: Offer): void {
+    const id = this.#offers.get(offer);
+    if (id === undefined) return;
+    this.#offers.delete(offer);
+    this.#offerById.delete(id);
+    for (let piece = 0; piece < this.pieces.count; piece += 1) {
+      if (this.progress.state[piece] === ASKED && this.progress.askedOf[piece] === id)
+        this.progress.missing(piece);
+    }
+    this.#planSoon();
+  }
+
+  answered(): void {
+    this.#planSoon();
+  }
+
+  failed(offer: Offer, piece: number): void {
+    if (this.progress.state[piece] === ASKED && this.progress.askedOf[piece] === this.#offers.get(offer)) {
+      this.progress.missing(piece);
+    }
+    offer.set(piece, false);
+    this.#planSoon();
+  }
+
+  arrived(offer: Offer, piece: number, bytes: Uint8Array): void {
+    if (this.#state !== 'flying' || this.progress.state[piece] === HAVE) return;
+    if (this.pieces.isSingle) {
+      this.#bytes.write(0, bytes);
+      this.#fromPeers += bytes.length;
+      this.progress.have(piece, FROM_ROOT);
+      this.#check(offer);
+      return;
+    }
+    const root = this.#root;
+    if (!root?.layer || offer.rootHex !== root.hex) return;
+    const stated = root.layer.subarray(piece * 32, piece * 32 + 32);
+    if (Buffer.compare(this.#hasher.hash(bytes), stated) !== 0) {
+      this.progress.missing(piece);
+      this.#parts.swarms.ban(offer.peer, 'bytes that contradict the hash it stated');
+      this.#planSoon();
+      return;
+    }
+    this.#bytes.write(this.pieces.offset(piece), bytes);
+    this.#fromPeers += bytes.length;
+    this.progress.have(piece, FROM_ROOT);
+    this.#shareOn(piece);
+    this.#moved();
+  }
+
+  // ---- planning ----
+
+  /** Once for all events of this turn of the event loop. */
+  #planSoon(): void {
+    if (this.#planned || this.#state !== 'flying') return;
+    this.#planned = true;
+    queueMicrotask(() => {
+      this.#planned = false;
+      if (this.#state === 'flying') this.#plan();
+    });
+  }
+
+  #plan(): void {
+    this.#wake?.();
+    this.#wake = undefined;
+    const decision = this.#silentTooLong() ?? planFlight(this.#view());
+    this.#carryOut(decision);
+    const { clock } = this.#parts;
+    const now = clock.nowMs();
+    const wakeAtMs = Math.min(decision.wakeAtMs ?? Number.POSITIVE_INFINITY, now + 1_000);
+    this.#wake = clock.after(Math.max(1, wakeAtMs - now), () => {
+      if (this.#state === 'flying') this.#plan();
+    });
+  }
+
+  #view() {
+    const { clock, mirror, draw, swarms } = this.#parts;
+    const nowMs = clock.nowMs();
+    const estimate = mirror.estimate(this.at.host);
+    const expectedMs = estimate.latencyMs + (this.entry.sizeBytes / estimate.bytesPerSecond) * 1000;
+    let answersUntilMs = this.#want && swarms.answersUntilMs(this.#want);
+    if (answersUntilMs !== undefined) {
+      // Nobody is waited for longer than a tenth of what the mirror would take, but for a short moment.
+      answersUntilMs = Math.min(answersUntilMs, this.#startedMs + Math.max(250, 0.1 * expectedMs));
+    }
+    // A layer on its way is an answer on its way.
+    if (this.#root && !this.#root.layer)
+      answersUntilMs = Math.max(answersUntilMs ?? 0, this.#startedMs + 1_000);
+    return {
+      nowMs,
+      draw,
+      answersUntilMs,
+      sizeBytes: this.entry.sizeBytes,
+      pieceLength: this.pieces.pieceLength,
+      pieces: this.progress.state,
+      askedOf: this.progress.askedOf,
+      head: this.progress.head,
+      haveBytes: this.progress.haveBytes,
+      offers: this.#usableOffers(),
+      mirror: { ...estimate, run: this.#mirrorRun, usable: this.#mirrorUsable },
+    };
+  }
+
+  #usableOffers(): OfferView[] {
+    // A transfer that carries the mirror's date takes nothing unproven while the mirror works.
+    if (this.#promised && this.#mirrorUsable && !this.#rootIsSigned()) return [];
+    const usable: OfferView[] = [];
+    for (const [offer, id] of this.#offers) {
+      const { peer } = offer;
+      if (peer.choked || (!this.pieces.isSingle && (!this.#root?.layer || offer.rootHex !== this.#root.hex)))
+        continue;
+      usable.push({
+        id,
+        has: (piece) => offer.has(piece),
+        roomBytes: peer.roomBytes(),
+        bytesPerSecond: peer.bytesPerSecond(),
+        latencyMs: peer.latencyMs,
+        queuedBytes: peer.queuedBytes,
+        silentMs: peer.silentMs(),
+      });
+    }
+    return usable;
+  }
+
+  /** Pieces are here but may not be shown, and apt is about to lose patience: the mirror gives the next ones. */
+  #silentTooLong(): Decision | undefined {
+    const { progress } = this;
+    const piece = Math.floor(progress.available / this.pieces.pieceLength);
+    if (
+      this.#readers.size === 0 ||
+      this.#mirrorRun ||
+      !this.#mirrorUsable ||
+      this.pieces.isSingle ||
+      piece >= this.pieces.count - 1 ||
+      this.#parts.clock.nowMs() - this.#visibleMs < SILENCE_MS
+    ) {
+      return undefined;
+    }
+    progress.missing(piece);
+    const why = 'nothing could be shown for a while: the mirror gives the next piece';
+    return { requests: [], mirror: { kind: 'start', from: piece, to: piece + 1 }, wakeAtMs: undefined, why };
+  }
+
+  #carryOut({ requests, mirror, why }: Decision): void {
+    for (const { offer: id, piece } of requests) {
+      const offer = this.#offerById.get(id);
+      if (!offer) continue;
+      this.progress.asked(piece, id);
+      offer.peer.ask(offer, piece);
+    }
+    if (mirror.kind === 'stop') this.#mirrorRun?.abort.abort(new Error('the mirror rests'));
+    if (mirror.kind === 'start') {
+      diary.debug(`${this.name}: mirror from piece ${mirror.from} to ${mirror.to}: ${why}`);
+      this.#startMirror(mirror.from, mirror.to);
+    }
+    if (requests.length > 0) diary.debug(`${this.name}: ${requests.length} pieces of peers: ${why}`);
+    if (why === 'no source' && !this.#mirrorRun) {
+      this.#fail(this.#mirrorError ?? new UnavailableError(`${this.name}: no source has it`));
+    }
+  }
+
+  #followRoot(): void {
+    if (this.pieces.isSingle) return;
+    if (!this.#root) {
+      const offer = this.#roots.choose(this.#offers.keys());
+      if (offer?.root) this.#fetchLayer(offer, offer.root);
+    }
+    if (this.#root?.layer && !this.progress.rootReleased && this.#roots.released(this.#root.hex)) {
+      this.progress.releaseRoot();
+      this.#moved();
+    }
+  }
+
+  #fetchLayer(offer: Offer, bytes: Uint8Array): void {
+    const root: FollowedRoot = { hex: offer.rootHex, bytes, layer: undefined };
+    this.#root = root;
+    offer.peer.layer(offer).then(
+      (layer) => {
+        if (this.#root !== root || this.#state !== 'flying') return;
+        root.layer = layer;
+        this.#followRoot();
+        this.#planSoon();
+      },
+      () => {
+        if (this.#root !== root || this.#state !== 'flying') return;
+        this.#root = undefined;
+        this.gone(offer);
+        this.#followRoot();
+        this.#planSoon();
+      },
+    );
+  }
+
+  // ---- the mirror ----
+
+  #startMirror(from: number, to: number): void {
+    const run = { at: from, to, abort: new AbortController() };
+    this.#mirrorRun = run;
+    const { pieces } = this;
+    const { mirror, clock, downloadBucket } = this.#parts;
+    const end = Math.min(pieces.sizeBytes, to * pieces.pieceLength);
+    runMirror({
+      mirror,
+      clock,
+      bucket: downloadBucket,
+      at: this.at,
+      sizeBytes: pieces.sizeBytes,
+      from: pieces.offset(from),
+      to: end,
+      signal: run.abort.signal,
+      dated: (ms) => {
+        this.#mirrorDateMs ??= Math.floor(ms / 1000) * 1000;
+      },
+      bytes: (offset, chunk) => this.#mirrorBytes(run, offset, chunk.subarray(0, end - offset)),
+    }).then(
+      () => this.#mirrorEnded(run, undefined),
+      (error) => this.#mirrorEnded(run, error),
+    );
+  }
+
+  #mirrorBytes(run: Run, offset: number, chunk: Uint8Array): boolean {
+    if (this.#state !== 'flying' || this.#mirrorRun !== run) return false;
+    const { pieces, progress } = this;
+    this.#parts.fromMirror(chunk.length);
+    this.#fromMirror += chunk.length;
+    this.#bytes.write(offset, chunk);
+    const to = offset + chunk.length;
+    while (run.at < run.to && to >= Math.min(pieces.sizeBytes, (run.at + 1) * pieces.pieceLength)) {
+      const piece = run.at;
+      if (progress.state[piece] === ASKED) this.#takeBack(piece);
+      if (progress.state[piece] !== HAVE) progress.have(piece, FROM_MIRROR);
+      run.at += 1;
+    }
+    if (run.at < run.to) progress.mirrorAt(run.at, to);
+    this.#moved();
+    if (this.#state !== 'flying' || run.at >= run.to) return false;
+    // The next piece is here, or on its way from a peer: the run has met the others.
+    return !this.#isTaken(run.at);
+  }
+
+  #isTaken(piece: number): boolean {
+    const { state, askedOf } = this.progress;
+    if (state[piece] === HAVE) return true;
+    if (state[piece] !== ASKED) return false;
+    const peer = this.#offerById.get(askedOf[piece] ?? -1)?.peer;
+    return peer !== undefined && peer.silentMs() < 500;
+  }
+
+  /** The mirror was quicker: what a peer was asked for isn't needed any more. */
+  #takeBack(piece: number): void {
+    const offer = this.#offerById.get(this.progress.askedOf[piece] ?? -1);
+    offer?.peer.cancel(offer, piece);
+  }
+
+  #mirrorEnded(run: Run, error: unknown): void {
+    if (this.#mirrorRun === run) {
+      this.#mirrorRun = undefined;
+      this.progress.mirrorStopped();
+    }
+    if (this.#state !== 'flying') return;
+    if (error !== undefined && !run.abort.signal.aborted) {
+      this.#mirrorUsable = false;
+      this.#mirrorError = error instanceof Error ? error : new Error(String(error));
+      diary.debug(`${this.name}: ${this.#mirrorError.message}`);
+    }
+    this.#planSoon();
+  }
+
+  // ---- what is here ----
+
+  /** New bytes may be readable, or all are here. */
+  #moved(): void {
+    const { progress } = this;
+    this.#bytes.grown(progress.contiguousBytes);
+    this.#wakeReaders();
+    if (progress.complete) this.#check();
+    else this.#planSoon();
+  }
+
+  #wakeReaders(): void {
+    const before = this.#visibleMs;
+    let moved = false;
+    for (const reader of this.#readers) moved = reader.advance() || moved;
+    if (moved) this.#visibleMs = this.#parts.clock.nowMs();
+    if (this.progress.available > 0 || this.#visibleMs !== before) this.#ready.resolve();
+  }
+
+  #firstBytes(): Promise<void> {
+    return this.#ready.promise;
+  }
+
+  /** A piece that is verified under a root can be given on while the rest still comes. */
+  #shareOn(piece: number): void {
+    const root = this.#root;
+    const { library, swarms } = this.#parts;
+    if (!root?.layer || this.entry.swarms.length === 0) return;
+    if (!this.#servable) {
+      const tree = { root: root.bytes, layer: root.layer };
+      this.#servable = new FlightServable(this.entry, this.pieces, this.progress, this.#bytes, tree);
+      library.grow(this.#servable);
+      swarms.offer(this.#servable);
+    } else {
+      swarms.pieceVerified(this.entry.key, piece);
+    }
+  }
+
+  #stopSharing(): void {
+    if (!this.#servable) return;
+    this.#servable.close();
+    this.#parts.library.ungrow(this.entry.key);
+    this.#servable = undefined;
+  }
+
+  // ---- the gate ----
+
+  /** All bytes are here: does the whole hold? `giver` gave the only piece. */
+  #check(giver?: Offer): void {
+    if (this.#state !== 'flying') return;
+    this.#state = 'checking';
+    this.#wake?.();
+    this.#mirrorRun?.abort.abort(new Error('complete'));
+    this.#mirrorRun = undefined;
+    this.#bytes.digest().then(
+      (digest) => {
+        if (this.#state !== 'checking') return;
+        if (digest === this.entry.key) this.#land();
+        else this.#wrong(giver);
+      },
+      (error) =>
+        this.#fail(new UnavailableError(`could not check ${this.name}: ${String(error)}`, { cause: error })),
+    );
+  }
+
+  #land(): void {
+    const { swarms, clock } = this.#parts;
+    this.#state = 'landed';
+    this.#stopSharing();
+    const layer = this.#provenLayer();
+    const lastModifiedMs = this.#mirrorDateMs;
+    try {
+      const partial = this.#bytes.partial ?? this.#storeFromMemory();
+      const file = partial.commit({
+        name: this.name,
+        swarms: this.entry.swarms,
+        ...(lastModifiedMs !== undefined && { lastModifiedMs }),
+        ...(layer && { layer }),
+      });
+      this.#landedMs = file.lastModifiedMs;
+      if (partial !== this.#bytes.partial) void partial[Symbol.asyncDispose]();
+      if (swarms.hasPeers) this.#offerWhole();
+    } catch (error) {
+      diary.warn(`could not store ${this.name}: ${error instanceof Error ? error.message : String(error)}`);
+    }
+    this.progress.wholeVerified();
+    const tookMs = Math.round(clock.nowMs() - this.#startedMs);
+    const from = `${formatBytes(this.#fromPeers)} from peers, ${formatBytes(this.#fromMirror)} from the mirror`;
+    diary.debug(`${this.name}: ${formatBytes(this.entry.sizeBytes)} in ${tookMs} ms, ${from}`);
+    if (this.#roots.contradictory) this.#judge(layer);
+    this.#endWant();
+    this.#onEnd();
+    this.#wakeReaders();
+    this.#ready.resolve();
+    if (this.#readers.size === 0) void this.#close();
+  }
+
+  /** Peers that look for it right now are told; its layer is computed first where it isn't known. */
+  #offerWhole(): void {
+    const { library, swarms } = this.#parts;
+    const found = library.find(this.entry.key, () => true);
+    if (found instanceof Promise) {
+      found.then(
+        (servable) => servable && swarms.offer(servable),
+        () => {},
+      );
+    } else if (found) {
+      swarms.offer(found);
+    }
+  }
+
+  #storeFromMemory() {
+    const partial = this.#parts.store.createPartial(this.entry.key, this.entry.sizeBytes);
+    try {
+      if (this.entry.sizeBytes > 0) partial.write(0, this.#bytes.read(0, this.entry.sizeBytes));
+    } catch (error) {
+      void partial[Symbol.asyncDispose]();
+      throw error;
+    }
+    return partial;
+  }
+
+  /** The layer that every piece was verified under, now that the whole holds: then it is the file's own. */
+  #provenLayer(): Uint8Array | undefined {
+    const layer = this.#root?.layer;
+    return layer && this.progress.origin.every((origin) => origin === FROM_ROOT) ? layer : undefined;
+  }
+
+  /** The right file is here: its own tree shows whose own root was false. */
+  #judge(layer: Uint8Array | undefined): void {
+    const { swarms, library, store } = this.#parts;
+    const { key } = this.entry;
+    const judge = (trueLayer: Uint8Array) => {
+      for (const liar of this.#roots.liars(layerRoot(trueLayer, this.pieces).toHex())) {
+        swarms.ban(liar, 'stated a false hash tree');
+      }
+    };
+    if (layer) return judge(layer);
+    const found = library.find(key, () => true);
+    if (found instanceof Promise) {
+      found.then(
+        () => {
+          const computed = store.layer(key);
+          if (computed) judge(computed);
+        },
+        () => {},
+      );
+    } else if (found?.tree) {
+      judge(found.tree.layer);
+    } else {
+      this.#judgePrivately(judge);
+    }
+  }
+
+  /** The file isn't in the store (no room): hash what we hold. */
+  #judgePrivately(judge: (layer: Uint8Array) => void): void {
+    const partial = this.#bytes.partial;
+    if (partial) this.#parts.hasher.layer(partial.fd, this.pieces).then(judge, () => {});
+  }
+
+  /** The whole SHA-256 doesn't hold: readers are cut, what came from peers is dropped, the mirror decides. */
+  #wrong(giver: Offer | undefined): void {
+    const { progress, pieces } = this;
+    diary.warn(`${this.name}: the whole file does not match the index; fetching the doubtful parts anew`);
+    this.#stopSharing();
+    let dropped = 0;
+    for (let piece = 0; piece < pieces.count; piece += 1) {
+      if (progress.origin[piece] !== FROM_ROOT) continue;
+      progress.missing(piece);
+      dropped += 1;
+    }
+    if (this.#root) this.#roots.drop(this.#root.hex);
+    this.#root = undefined;
+    // One piece, one giver: it alone contradicts the key that it claimed to have.
+    if (giver && pieces.isSingle)
+      this.#parts.swarms.ban(giver.peer, 'bytes that contradict the hash it stated');
+    progress.newGeneration();
+    if (!pieces.isSingle)
+      this.#cutReaders(new UnavailableError(`${this.name}: unproven bytes turned out wrong`));
+    if (dropped === 0) {
+      this.#fail(new UnavailableError(`${this.name}: the mirror's file does not match the index`));
+      return;
+    }
+    this.#bytes.restart().then(
+      () => {
+        if (this.#state !== 'checking') return;
+        this.#state = 'flying';
+        this.#followRoot();
+        this.#plan();
+      },
+      (error) => this.#fail(new UnavailableError(`could not check ${this.name}`, { cause: error })),
+    );
+  }
+
+  #cutReaders(error: Error): void {
+    for (const reader of [...this.#readers]) if (reader.started) reader.fail(error);
+  }
+
+  #fail(error: Error): void {
+    if (this.ended) return;
+    this.#state = 'failed';
+    this.#wake?.();
+    this.#orphan?.();
+    this.#stopSharing();
+    this.#mirrorRun?.abort.abort(error);
+    this.#mirrorRun = undefined;
+    this.#endWant();
+    this.#onEnd();
+    const level = error instanceof RefusedError || this.#readers.size === 0 ? 'debug' : 'warn';
+    diary[level](error.message);
+    for (const reader of [...this.#readers]) reader.fail(error);
+    this.#ready.reject(error);
+    if (this.#readers.size === 0) void this.#close();
+  }
+
+  #endWant(): void {
+    if (this.#want) {
+      for (let piece = 0; piece < this.pieces.count; piece += 1) {
+        if (this.progress.state[piece] === ASKED) this.#takeBack(piece);
+      }
+      this.#parts.swarms.wants.close(this.#want);
+    }
+    this.#want = undefined;
+  }
+
+  async #close(): Promise<void> {
+    await this.#bytes.close();
+  }
+
+  // ---- dates ----
+
+  /** True while bytes may be among what apt reads that only a peer's word stands for. */
+  #unproven(): boolean {
+    if (this.#state === 'landed' || this.pieces.isSingle || this.#rootIsSigned()) return false;
+    return !this.#promised;
+  }
+
+  #rootIsSigned(): boolean {
+    return this.#root !== undefined && this.#root.hex === this.#roots.signedHex;
+  }
+
+  #date(): number {
+    if (this.#landedMs !== undefined) return this.#landedMs;
+    const couldBePeers = this.entry.swarms.length > 0 && this.#parts.swarms.hasPeers;
+    if (this.#mirrorDateMs !== undefined && !couldBePeers && this.#fromPeers === 0) this.#promised = true;
+    const known = this.#mirrorDateMs ?? Math.floor(this.#startedWallMs / 1000) * 1000;
+    return this.#unproven() ? known - 1000 : known;
+  }
+}
