@@ -27,7 +27,7 @@ export function answerText(
   response.end(request.method === 'HEAD' ? undefined : body);
 }
 
-/** RefusedError and UnavailableError as their status and text; anything else is a 500 that tells nothing. */
+/** RefusedError and UnavailableError as their status and text; anything else is a 500 that tells nothing, or a cut. */
 export function answerError(exchange: Pick<Exchange, 'request' | 'response'>, error: unknown): void {
   if (error instanceof RefusedError) answerText(exchange, error.status, error.message);
   else if (error instanceof UnavailableError) answerText(exchange, error.timedOut ? 504 : 502, error.message);

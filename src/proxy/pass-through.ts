@@ -5,7 +5,7 @@
  */
 import type { Location } from '../archive/entry.ts';
 import type { Mirror } from '../mirror/mirror.ts';
-import { answerText, cut } from './answer-text.ts';
+import { answerText } from './answer-text.ts';
 import { type Exchange, field } from './exchange.ts';
 import { written } from './send-body.ts';
 
@@ -40,7 +40,7 @@ export interface PassThroughOptions {
   readonly onFromMirror: (bytes: number) => void;
 }
 
-/** Rejects with RefusedError or UnavailableError while nothing has been sent; later failures cut the connection. */
+/** Rejects when the answer can't be completed: the caller tells so, or cuts what has begun. */
 export async function passThrough(exchange: Exchange, options: PassThroughOptions): Promise<void> {
   const { request, response, signal } = exchange;
   const { at, query, mirror } = options;
@@ -71,15 +71,11 @@ export async function passThrough(exchange: Exchange, options: PassThroughOption
     return;
   }
   response.writeHead(answer.status, headers);
-  try {
-    for await (const chunk of answer.body) {
-      options.onFromMirror(chunk.length);
-      await written(response, chunk, signal);
-    }
-    response.end();
-  } catch {
-    cut(exchange);
+  for await (const chunk of answer.body) {
+    options.onFromMirror(chunk.length);
+    await written(response, chunk, signal);
   }
+  response.end();
 }
 
 function requestFields({ request }: Exchange, userinfo: string | undefined): Record<string, string> {

@@ -1,11 +1,11 @@
 /**
  * Sends a file, whole or growing, as the answer to a request. It decides status, length, range, dates and pace
  * (conditional.ts has the rules); it doesn't decide which bytes may be shown: the content shows only those.
- * Invariants: Content-Length is exact; an answer that can't be completed is cut, never ended; the content is disposed
- * on every way out.
+ * Invariants: Content-Length is exact; an answer that can't be completed is never ended as if it were; the content is
+ * disposed on every way out.
  */
 import type { Content } from '../acquire/content.ts';
-import { answerText, cut } from './answer-text.ts';
+import { answerText } from './answer-text.ts';
 import { type Selection, select } from './conditional.ts';
 import { type Exchange, field } from './exchange.ts';
 import { written } from './send-body.ts';
@@ -21,7 +21,7 @@ export interface RespondOptions {
   readonly onFromStore: (bytes: number) => void;
 }
 
-/** Takes over `content`. Rejects with UnavailableError only while nothing has been sent: then another answer may be. */
+/** Takes over `content`. Rejects when the answer can't be completed: the caller tells so, or cuts what has begun. */
 export async function respond(exchange: Exchange, content: Content, options: RespondOptions): Promise<void> {
   using file = content;
   const { request, response, signal } = exchange;
@@ -46,11 +46,7 @@ export async function respond(exchange: Exchange, content: Content, options: Res
     await file.waitBeyond(selection.from, signal);
   }
   response.writeHead(selection.status, headers);
-  try {
-    await sendRange(exchange, file, selection, options.onFromStore);
-  } catch {
-    cut(exchange);
-  }
+  await sendRange(exchange, file, selection, options.onFromStore);
 }
 
 async function sendRange(
