@@ -1,0 +1,204 @@
+/**
+ * Every setting of the daemon: its type, its default, a sentence for people, and how it is written as a flag and in
+ * the configuration file. One table; flags, file and `debtorrent config` are read from it. Flags win over the file,
+ * the file over the defaults. Each setting must answer "who would change this, and why?".
+ */
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { type HostPort, parseHostPort } from '../lib/host-port.ts';
+import { LOG_LEVELS, type LogLevel } from '../lib/log.ts';
+import { parseSize } from '../lib/parse-size.ts';
+
+export interface Settings {
+  readonly listen: HostPort;
+  readonly peerListen: HostPort;
+  readonly cacheDir: string;
+  readonly stateDir: string;
+  readonly cacheLimitBytes: number;
+  readonly peers: readonly HostPort[];
+  readonly trackers: readonly string[];
+  readonly torrents: readonly string[];
+  readonly lan: boolean;
+  readonly dht: boolean;
+  readonly share: readonly string[];
+  readonly allowUpstream: readonly string[];
+  /** Bytes a second to peers; undefined = none to the LAN, a modest limit to all others. 0 = none at all. */
+  readonly uploadLimit: number | undefined;
+  /** Bytes a second from peers and mirrors together; 0 = no limit. */
+  readonly downloadLimit: number;
+  readonly withTracker: HostPort | undefined;
+  readonly logLevel: LogLevel;
+}
+
+export interface SettingSpec<T> {
+  /** The flag, without dashes; with "_" for "-" the key in the file. */
+  readonly flag: string;
+  readonly kind: 'value' | 'list' | 'off-switch' | 'optional-value';
+  readonly valueHint?: string;
+  readonly description: string;
+  readonly initial: T;
+  /** Undefined when the text has no sense; `expects` says what would have. */
+  readonly parse: (text: string) => unknown;
+  readonly expects: string;
+}
+
+export type SettingName = keyof Settings;
+
+const text = (value: string) => (value === '' ? undefined : value);
+const DEFAULT_TRACKER_PORT = 6969;
+
+/** Base folders of an ordinary user (XDG Base Directory Specification). */
+function userDir(variable: string, fallback: string): string {
+  const base = process.env[variable];
+  return join(base?.startsWith('/') ? base : join(homedir(), fallback), 'debtorrent');
+}
+
+export const SETTINGS: { readonly [N in SettingName]: SettingSpec<Settings[N]> } = {
+  listen: {
+    flag: 'listen',
+    kind: 'value',
+    valueHint: 'HOST:PORT',
+    description: 'Where APT and the status page are served',
+    initial: { host: '127.0.0.1', port: 9988 },
+    parse: (t) => parseHostPort(t, { host: '127.0.0.1', port: 9988 }),
+    expects: 'an address and port such as 127.0.0.1:9988',
+  },
+  peerListen: {
+    flag: 'peer-listen',
+    kind: 'value',
+    valueHint: 'HOST:PORT',
+    description: 'Where other nodes connect',
+    initial: { host: '::', port: 9989 },
+    parse: (t) => parseHostPort(t, { host: '::', port: 9989 }),
+    expects: 'an address and port such as 0.0.0.0:9989',
+  },
+  cacheDir: {
+    flag: 'cache-dir',
+    kind: 'value',
+    valueHint: 'DIR',
+    description: 'Where files are kept',
+    initial: userDir('XDG_CACHE_HOME', '.cache'),
+    parse: text,
+    expects: 'a folder',
+  },
+  stateDir: {
+    flag: 'state-dir',
+    kind: 'value',
+    valueHint: 'DIR',
+    description: 'Where the catalogue and the totals are kept',
+    initial: userDir('XDG_STATE_HOME', '.local/state'),
+    parse: text,
+    expects: 'a folder',
+  },
+  cacheLimitBytes: {
+    flag: 'cache-limit',
+    kind: 'value',
+    valueHint: 'SIZE',
+    description: 'How much the cache may hold; the least recently used files go first',
+    initial: 10 * 2 ** 30,
+    parse: (t) => parseSize(t) || undefined,
+    expects: 'a size such as "10 GiB"',
+  },
+  peers: {
+    flag: 'peer',
+    kind: 'list',
+    valueHint: 'HOST:PORT',
+    description: 'Another node, trusted as the local network is (repeatable)',
+    initial: [],
+    parse: (t) => parseHostPort(t, { port: 9989 }),
+    expects: 'an address such as 192.168.1.20:9989',
+  },
+  trackers: {
+    flag: 'tracker',
+    kind: 'list',
+    valueHint: 'URL',
+    description: 'A tracker to meet other nodes at (repeatable)',
+    initial: [],
+    parse: (t) => (/^https?:\/\/[^\s/]+/.test(t) && URL.canParse(t) ? t : undefined),
+    expects: 'an http or https URL such as http://tracker.example.org:6969/announce',
+  },
+  torrents: {
+    flag: 'torrent',
+    kind: 'list',
+    valueHint: 'FILE',
+    description: 'A .dtorrent whose archive to take part in (repeatable)',
+    initial: [],
+    parse: text,
+    expects: 'a file',
+  },
+  lan: {
+    flag: 'no-lan',
+    kind: 'off-switch',
+    description: 'Do not look for nodes on the local network',
+    initial: true,
+    parse: () => undefined,
+    expects: '',
+  },
+  dht: {
+    flag: 'no-dht',
+    kind: 'off-switch',
+    description: 'Do not look for nodes through the DHT',
+    initial: true,
+    parse: () => undefined,
+    expects: '',
+  },
+  share: {
+    flag: 'share',
+    kind: 'list',
+    valueHint: 'ARCHIVE',
+    description: 'An Origin or URI prefix whose files may be shared though no public archive key signed them (repeatable)',
+    initial: [],
+    parse: text,
+    expects: 'an origin or a URI prefix',
+  },
+  allowUpstream: {
+    flag: 'allow-upstream',
+    kind: 'list',
+    valueHint: 'HOST[:PORT]',
+    description: 'A mirror that may be asked though its address is private, loopback or on an unusual port (repeatable)',
+    initial: [],
+    parse: (t) => (parseHostPort(t, { port: 80 }) ? t : undefined),
+    expects: 'a host such as mirror.example.org or 192.168.1.2:8080',
+  },
+  uploadLimit: {
+    flag: 'upload-limit',
+    kind: 'value',
+    valueHint: 'RATE',
+    description: 'Most bytes a second to all peers together; 0 = no limit (default: none on the LAN, 2 MiB/s beyond)',
+    initial: undefined,
+    parse: parseSize,
+    expects: 'a rate such as "2 MiB/s"',
+  },
+  downloadLimit: {
+    flag: 'download-limit',
+    kind: 'value',
+    valueHint: 'RATE',
+    description: 'Most bytes a second from peers and mirrors together; 0 = no limit',
+    initial: 0,
+    parse: parseSize,
+    expects: 'a rate such as "10 MiB/s"',
+  },
+  withTracker: {
+    flag: 'with-tracker',
+    kind: 'optional-value',
+    valueHint: '[HOST:PORT]',
+    description: 'Be a tracker, too (default port 6969)',
+    initial: undefined,
+    parse: (t) => parseHostPort(t, { host: '0.0.0.0', port: DEFAULT_TRACKER_PORT }),
+    expects: 'an address and port such as 0.0.0.0:6969',
+  },
+  logLevel: {
+    flag: 'log-level',
+    kind: 'value',
+    valueHint: 'LEVEL',
+    description: `How much to say: ${LOG_LEVELS.join(', ')}`,
+    initial: 'info',
+    parse: (t) => LOG_LEVELS.find((level) => level === t),
+    expects: LOG_LEVELS.join(', '),
+  },
+};
+
+export const SETTING_NAMES = Object.keys(SETTINGS) as SettingName[];
+
+/** Uploads beyond the LAN when nothing is set: enough to help, not enough to be felt. */
+export const DEFAULT_WAN_UPLOAD = 2 * 2 ** 20;
