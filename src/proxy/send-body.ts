@@ -10,33 +10,51 @@ import { UnavailableError } from '../lib/errors.ts';
 const TAKES_NOTHING_MS = 300_000;
 
 /** Resolves when the client can take more. Rejects with the signal's reason when it has gone. */
-export function written(
+export async function written(
   response: ServerResponse,
   chunk: Uint8Array,
   signal: AbortSignal,
-): Promise<void> | undefined {
+): Promise<void> {
   signal.throwIfAborted();
-  if (response.write(chunk)) return undefined;
+  if (response.write(chunk)) return;
+  await whileClientStays(signal, (resolve) => {
+    response.on('drain', resolve);
+    return () => response.off('drain', resolve);
+  });
+}
+
+/**
+ * Resolves when the system has taken all of `chunk`, so that its memory may be used again: node keeps a reference until
+ * then, even where write() returns true. Rejects as above; the memory must then be left alone.
+ */
+export function flushed(response: ServerResponse, chunk: Uint8Array, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted();
+  return whileClientStays(signal, (resolve) => {
+    response.write(chunk, (error) => {
+      if (!error) resolve();
+    });
+    return undefined;
+  });
+}
+
+function whileClientStays(
+  signal: AbortSignal,
+  listen: (resolve: () => void) => (() => void) | undefined,
+): Promise<void> {
   return new Promise((resolve, reject) => {
-    const done = () => {
+    const settle = (then: () => void) => {
       clearTimeout(timer);
-      response.off('drain', onDrain);
       signal.removeEventListener('abort', onAbort);
+      leave?.();
+      then();
     };
-    const onDrain = () => {
-      done();
-      resolve();
+    const onAbort = () => settle(() => reject(signal.reason));
+    const onTimeout = () => {
+      settle(() => reject(new UnavailableError('the client takes nothing any more', { timedOut: true })));
     };
-    const onAbort = () => {
-      done();
-      reject(signal.reason);
-    };
-    const timer = setTimeout(() => {
-      done();
-      reject(new UnavailableError('the client takes nothing any more', { timedOut: true }));
-    }, TAKES_NOTHING_MS);
+    const timer = setTimeout(onTimeout, TAKES_NOTHING_MS);
     timer.unref();
-    response.on('drain', onDrain);
     signal.addEventListener('abort', onAbort, { once: true });
+    const leave = listen(() => settle(resolve));
   });
 }

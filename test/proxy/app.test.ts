@@ -229,6 +229,28 @@ describe('createProxyApp() for a file of the catalogue', () => {
     expect(content.bytesRead).toBeLessThan(40_000_000);
   });
 
+  test('sends memory that it uses again unchanged, to slow clients and behind slow answers', async () => {
+    const bytes = Buffer.from(Uint32Array.from({ length: 1_500_000 }, (_, i) => i).buffer);
+    const slow = new FakeContent('slow', { available: 0 });
+    const contents = [0, 1].map(() => new FakeContent(bytes, { available: 10 }));
+    for (const content of contents) content.readInto = (offset, target) => content.fill(offset, target);
+    const all = [slow, ...contents];
+    const acquire = { open: async (_: Entry, at: Location) => all[Number(at.path.slice(2))] as FakeContent };
+    await using proxy = await bench(slow, { acquire });
+    proxy.client.socket.pause();
+    proxy.client.get(...all.map((_, i) => `/${HOST}/f${i}`));
+    while (!contents.every(({ bytesRead }) => bytesRead === 10))
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    for (const content of contents) {
+      content.grow(1000);
+      content.grow(bytes.length);
+    }
+    slow.grow(4);
+    proxy.client.socket.resume();
+    expect((await proxy.client.answer()).body.toString()).toBe('slow');
+    for (const _ of contents) expect((await proxy.client.answer()).body.equals(bytes)).toBe(true);
+  });
+
   test.each([
     [new RefusedError(404, 'the mirror has no such file'), 404, 'the mirror has no such file\n'],
     [new UnavailableError('nobody answers'), 502, 'nobody answers\n'],

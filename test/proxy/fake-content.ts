@@ -24,6 +24,7 @@ export class FakeContent implements Content {
   readonly disposed: Promise<void>;
   #onDisposed = () => {};
   #broken: Error | undefined;
+  readInto?: (offset: number, target: Uint8Array) => number;
   readonly #waiting = new Set<() => void>();
 
   constructor(bytes: Uint8Array | string, options: FakeContentOptions = {}) {
@@ -69,6 +70,13 @@ export class FakeContent implements Content {
     const chunk = this.bytes.slice(offset, Math.min(offset + maxBytes, this.available));
     this.bytesRead += chunk.length;
     return chunk;
+  }
+
+  /** Set `readInto` to this for a content that fills the reader's memory. */
+  fill(offset: number, target: Uint8Array): number {
+    const chunk = this.read(offset, target.length);
+    target.set(chunk);
+    return chunk.length;
   }
 
   [Symbol.dispose](): void {
