@@ -42,6 +42,7 @@ export class FileTableBuilder {
   /** Throws ProtocolError for a path that can't be listed and for a path with two contents. */
   build(): FileTable {
     const order = this.#order();
+    const rows = this.#rows;
     const sizes = new Uint8Array(order.length * SIZE_BYTES);
     const keys = new Uint8Array(order.length * KEY_BYTES);
     const roots = this.#roots.size > 0 ? new Uint8Array(order.length * ROOT_BYTES) : undefined;
@@ -51,8 +52,8 @@ export class FileTableBuilder {
       const at = file * ROW_BYTES;
       const path = this.#paths[file] as string;
       paths[i] = path;
-      sizes.set(this.#rows.subarray(at, at + SIZE_BYTES), i * SIZE_BYTES);
-      keys.set(this.#rows.subarray(at + SIZE_BYTES, at + ROW_BYTES), i * KEY_BYTES);
+      rows.copy(sizes, i * SIZE_BYTES, at, at + SIZE_BYTES);
+      rows.copy(keys, i * KEY_BYTES, at + SIZE_BYTES, at + ROW_BYTES);
       const root = this.#roots.get(path);
       if (root) roots?.set(root, i * ROOT_BYTES);
     }
@@ -65,9 +66,10 @@ export class FileTableBuilder {
   }
 
   /** Row numbers by path, each path once. */
-  #order(): Uint32Array {
+  #order(): number[] {
     const paths = this.#paths;
-    const order = Uint32Array.from({ length: paths.length }, (_, i) => i);
+    // A plain array: sorting a typed one with a comparator takes twice as long.
+    const order = Array.from(paths, (_, i) => i);
     // One character is one byte, so the order of strings is the order of bytes.
     order.sort((a, b) => ((paths[a] as string) < (paths[b] as string) ? -1 : paths[a] === paths[b] ? 0 : 1));
     let kept = 0;
@@ -79,7 +81,7 @@ export class FileTableBuilder {
         }
       } else order[kept++] = file;
     }
-    return order.subarray(0, kept);
+    return order.slice(0, kept);
   }
 
   #sameContent(a: number, b: number): boolean {
