@@ -41,6 +41,8 @@ export interface FlightParts {
   readonly draw: () => number;
   /** Payload bytes from the mirror, for totals. */
   readonly fromMirror: (bytes: number) => void;
+  /** The file is in the store; called before any reader sees its end. */
+  readonly landed: (entry: Entry, at: Location) => void;
 }
 
 /** apt gives up after 30 s of silence; the mirror is asked for the head when nothing could be shown for this long. */
@@ -547,6 +549,7 @@ export class Flight implements Seeker {
       });
       this.#landedMs = file.lastModifiedMs;
       if (partial !== this.#bytes.partial) void partial[Symbol.asyncDispose]();
+      this.#parts.landed(this.entry, this.at);
       if (swarms.hasPeers) this.#offerWhole();
     } catch (error) {
       diary.warn(`could not store ${this.name}: ${error instanceof Error ? error.message : String(error)}`);

@@ -22,7 +22,7 @@ export interface Settings {
   readonly dht: boolean;
   readonly share: readonly string[];
   readonly allowUpstream: readonly string[];
-  /** Bytes a second to peers; undefined = none to the LAN, a modest limit to all others. 0 = none at all. */
+  /** Bytes a second to all peers; 0 = no limit; undefined = no limit on the LAN, a modest one beyond. */
   readonly uploadLimit: number | undefined;
   /** Bytes a second from peers and mirrors together; 0 = no limit. */
   readonly downloadLimit: number;

@@ -72,7 +72,7 @@ export interface PeerNode {
   readonly client: string;
   /** The port others can dial; undefined when we don't listen. */
   readonly port: number | undefined;
-  readonly uploadBucket: TokenBucket;
+  readonly uploadBuckets: { readonly lan: TokenBucket; readonly wan: TokenBucket };
   readonly downloadBucket: TokenBucket;
   readonly library: Library;
   readonly wants: Wants;
@@ -168,7 +168,7 @@ export class Peer implements FramerSink {
     this.#downloads = new Downloads(host, 20);
     this.#uploads = new Uploads({
       clock: node.clock,
-      bucket: node.uploadBucket,
+      bucket: lan ? node.uploadBuckets.lan : node.uploadBuckets.wan,
       get queuedBytes() {
         return link.queuedBytes;
       },

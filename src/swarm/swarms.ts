@@ -7,7 +7,7 @@ import { type Clock, systemClock } from '../lib/clock.ts';
 import { formatHostPort, type HostPort } from '../lib/host-port.ts';
 import { log } from '../lib/log.ts';
 import type { Sha256 } from '../lib/sha256.ts';
-import { TokenBucket } from '../lib/token-bucket.ts';
+import type { TokenBucket } from '../lib/token-bucket.ts';
 import { isLanAddress } from './address.ts';
 import { type Ban, Bans } from './bans.ts';
 import { Dialer } from './dialer.ts';
@@ -22,7 +22,8 @@ export interface SwarmsOptions {
   /** 20 bytes, new at each start. */
   readonly peerId: Uint8Array;
   readonly client: string;
-  readonly uploadLimit: number;
+  /** Limits of what we give, near and far; may be one and the same. */
+  readonly uploadBuckets: { readonly lan: TokenBucket; readonly wan: TokenBucket };
   readonly downloadBucket: TokenBucket;
   /** Payload bytes, for totals. */
   readonly moved: (direction: 'up' | 'down', bytes: number, lan: boolean) => void;
@@ -42,7 +43,7 @@ export class Swarms implements PeerNode, AsyncDisposable {
   readonly clock: Clock;
   readonly peerId: Uint8Array;
   readonly client: string;
-  readonly uploadBucket: TokenBucket;
+  readonly uploadBuckets: { readonly lan: TokenBucket; readonly wan: TokenBucket };
   readonly downloadBucket: TokenBucket;
   readonly library: Library;
   readonly wants: Wants;
@@ -64,7 +65,7 @@ export class Swarms implements PeerNode, AsyncDisposable {
     this.peerId = options.peerId;
     this.client = options.client;
     this.library = options.library;
-    this.uploadBucket = new TokenBucket(options.uploadLimit, this.clock.nowMs());
+    this.uploadBuckets = options.uploadBuckets;
     this.downloadBucket = options.downloadBucket;
     this.wants = new Wants(this.clock);
     this.bans = new Bans(this.clock);

@@ -1,0 +1,37 @@
+/** The commands, in the order in which people meet them. Each is loaded when it is used. */
+import type { Command } from './command-line.ts';
+
+export const COMMANDS: Readonly<Record<string, Command>> = {
+  serve: {
+    description: 'Serve APT from peers and mirrors, in the foreground',
+    load: async () => {
+      const { run, serveArgs: args } = await import('./serve.ts');
+      return { args, run };
+    },
+  },
+  status: {
+    description: 'Show what the running daemon does and has saved',
+    load: async () => {
+      const { runStatus, statusArgs: args } = await import('./status.ts');
+      return { args, run: runStatus };
+    },
+  },
+  'make-torrent': {
+    description: 'Make a .dtorrent from Packages and Sources files',
+    load: async () => {
+      const { makeTorrentArgs: args, run } = await import('./make-torrent.ts');
+      return { args, run, operands: true };
+    },
+  },
+  tracker: {
+    description: 'Be a tracker and nothing else',
+    load: async () => {
+      const { runTracker, trackerArgs: args } = await import('./tracker.ts');
+      return { args, run: runTracker };
+    },
+  },
+  config: {
+    description: 'Print the settings, as a configuration file',
+    load: () => import('./config.ts'),
+  },
+};

@@ -1,0 +1,271 @@
+/**
+ * The daemon's assembly: builds every room bottom-up, hands each what it needs of the others, and takes it all down in
+ * the opposite order. Nothing is decided here but who knows whom.
+ */
+import { mkdirSync, readFileSync } from 'node:fs';
+import packageJson from '../package.json' with { type: 'json' };
+import { Acquirer } from './acquire/acquirer.ts';
+import type { FlightParts } from './acquire/flight.ts';
+import { Hasher } from './acquire/hasher.ts';
+import { ListedFiles } from './acquire/listed-files.ts';
+import { Catalogue } from './archive/catalogue.ts';
+import { type Entry, type Location, locationName } from './archive/entry.ts';
+import { Refresh } from './archive/refresh.ts';
+import { parseShareRule } from './archive/sharing.ts';
+import { DEFAULT_WAN_UPLOAD, type Settings } from './config/settings.ts';
+import { TrackerClient } from './discovery/http-tracker.ts';
+import { systemClock } from './lib/clock.ts';
+import { ConfigError } from './lib/errors.ts';
+import { formatHostPort, type HostPort } from './lib/host-port.ts';
+import { Totals } from './metrics/totals.ts';
+import { HttpMirror, userAgentFor } from './mirror/http-mirror.ts';
+import { UpstreamPolicy } from './mirror/upstream-policy.ts';
+import { createProxyApp } from './proxy/app.ts';
+import { LoopGuard } from './proxy/loop-guard.ts';
+import { startProxyServer } from './proxy/server.ts';
+import { statusRoutes } from './status/routes.ts';
+import { collect } from './status/snapshot.ts';
+import { DiskStore } from './store/disk-store.ts';
+import type { Store } from './store/store.ts';
+import { Library } from './swarm/library.ts';
+import { newPeerId } from './swarm/peer-id.ts';
+import { Swarms } from './swarm/swarms.ts';
+import { TokenBucket } from './lib/token-bucket.ts';
+import { type ArchiveIdentity, swarmInfo, swarmInfoHash, swarmName } from './torrent/archive-identity.ts';
+import { type Dtorrent, decodeDtorrent } from './torrent/dtorrent.ts';
+import { startTracker } from './tracker/http.ts';
+
+export const VERSION: string = packageJson.version;
+
+export interface Daemon extends AsyncDisposable {
+  readonly apt: HostPort;
+  readonly peers: HostPort;
+  readonly tracker: HostPort | undefined;
+  readonly store: Store;
+}
+
+/** Throws ConfigError or Error with a sentence for people; whatever was built by then is taken down again. */
+export async function startDaemon(settings: Settings): Promise<Daemon> {
+  await using stack = new AsyncDisposableStack();
+  const clock = systemClock;
+  const startedMs = clock.nowMs();
+  for (const directory of [settings.cacheDir, settings.stateDir]) makeDirectory(directory);
+
+  const totals = stack.use(new Totals(settings.stateDir, clock));
+  const store = stack.use(openStore(settings));
+  const hasher = stack.use(new Hasher());
+  const loopGuard = new LoopGuard();
+  const policy = new UpstreamPolicy(settings.allowUpstream);
+  const mirror = new HttpMirror({ policy, userAgent: userAgentFor(VERSION), via: loopGuard.via });
+
+  const library = new Library(store, (fd, pieces) => hasher.layer(fd, pieces));
+  const peerId = newPeerId(VERSION);
+  const downloadBucket = new TokenBucket(settings.downloadLimit, clock.nowMs());
+  const swarms = stack.use(
+    new Swarms({
+      library,
+      peerId,
+      downloadBucket,
+      client: `DebTorrent ${VERSION}`,
+      uploadBuckets: uploadBuckets(settings, clock.nowMs()),
+      moved(direction, bytes, lan) {
+        if (direction === 'up') return totals.add('uploaded', bytes);
+        totals.add('fromPeers', bytes);
+        if (lan) totals.add('fromLan', bytes);
+      },
+    }),
+  );
+  store.onGone((key) => swarms.fileGone(key));
+
+  const catalogue = stack.use(
+    new Catalogue({
+      directory: `${settings.stateDir}/catalogue`,
+      infoHash: swarmInfoHash,
+      shareRules: settings.share.map(parseShareRule),
+      fetchIndex: (at, entry) => fetchIndex(at, entry, acquirer, store),
+    }),
+  );
+  const parts: FlightParts = {
+    store,
+    library,
+    swarms,
+    mirror,
+    hasher,
+    clock,
+    downloadBucket,
+    draw: Math.random,
+    fromMirror: (bytes) => totals.add('fromMirror', bytes),
+    landed: (entry, at) => takeIndex(entry, at, catalogue, store),
+  };
+  const acquirer = stack.use(new Acquirer(parts));
+  const refresh = new Refresh({ catalogue, mirror });
+
+  const listed = new ListedFiles();
+  const dtorrents = settings.torrents.map(readDtorrent);
+  for (const dtorrent of dtorrents) listed.add(dtorrent);
+
+  const identities = (): Map<string, ArchiveIdentity> => {
+    const all = [...catalogue.identities(), ...dtorrents.flatMap((d) => listed.identities(d))];
+    return new Map(all.map((identity) => [swarmInfoHash(identity), identity]));
+  };
+  const status = () =>
+    collect({
+      version: VERSION,
+      uptimeMs: () => clock.nowMs() - startedMs,
+      bytes: () => totals.all(),
+      session: () => totals.session(),
+      swarms: () =>
+        [...identities()].map(([infoHash, identity]) => ({
+          infoHash,
+          name: swarmName(identity),
+          peers: swarms.peersIn(infoHash),
+        })),
+      peers: () =>
+        swarms.peers().map((peer) => ({
+          address: formatHostPort(peer.link.remote),
+          client: peer.client,
+          lan: peer.lan,
+          bytesDown: peer.bytesDown,
+          bytesUp: peer.bytesUp,
+        })),
+      banned: () => swarms.banned(),
+      store: () => store.totals(),
+      transfers: () => acquirer.transfers(),
+    });
+
+  const door = createProxyApp({
+    refresh,
+    mirror,
+    loopGuard,
+    acquire: acquirer,
+    catalogue: { lookup: async (at) => (await catalogue.lookup(at)) ?? listed.lookup(at) },
+    pages: statusRoutes({ snapshot: status }),
+    count: {
+      fromStore: (bytes) => totals.add('fromStore', bytes),
+      fromMirror: (bytes) => totals.add('fromMirror', bytes),
+    },
+  });
+  const server = stack.use(await startProxyServer({ listen: settings.listen, door }));
+  loopGuard.listensOn(server.address.host, server.address.port);
+
+  const peers = listenForPeers(swarms, settings);
+  const tracker = settings.withTracker && stack.use(await startTracker({ listen: settings.withTracker }));
+  const urls = trackerUrls(settings, dtorrents, tracker?.address);
+  const trackerClient =
+    urls.length === 0
+      ? undefined
+      : stack.use(
+          new TrackerClient({
+            urls,
+            peerId,
+            clock,
+            port: peers.port,
+            found: (infoHash, addresses) => swarms.found(infoHash, addresses),
+            totals: () => ({ uploaded: totals.session().uploaded, downloaded: totals.session().fromPeers }),
+          }),
+        );
+  const join = () => {
+    const own = [...identities()].map(([infoHash, identity]) => ({ infoHash, info: swarmInfo(identity) }));
+    swarms.join(own);
+    trackerClient?.setSwarms(own.map(({ infoHash }) => infoHash));
+  };
+  join();
+  stack.defer(catalogue.onChange(join));
+  for (const peer of settings.peers) swarms.give(peer);
+
+  const owned = stack.move();
+  return {
+    apt: server.address,
+    peers,
+    tracker: tracker?.address,
+    store,
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+function makeDirectory(directory: string): void {
+  try {
+    mkdirSync(directory, { recursive: true });
+  } catch (cause) {
+    throw new ConfigError(`could not make ${directory}: ${(cause as Error).message}; give another folder`, { cause });
+  }
+}
+
+function openStore({ cacheDir, cacheLimitBytes }: Settings): DiskStore {
+  try {
+    return new DiskStore({ cacheDir, limitBytes: cacheLimitBytes });
+  } catch (cause) {
+    if (cause instanceof ConfigError) throw cause;
+    const reason = (cause as Error).message;
+    throw new ConfigError(`could not use the cache in ${cacheDir}: ${reason}; give another with --cache-dir`, { cause });
+  }
+}
+
+/** One limit for all peers where it was given; else none on the LAN and a modest one beyond. */
+function uploadBuckets({ uploadLimit }: Settings, nowMs: number): { lan: TokenBucket; wan: TokenBucket } {
+  if (uploadLimit !== undefined) {
+    const both = new TokenBucket(uploadLimit, nowMs);
+    return { lan: both, wan: both };
+  }
+  return { lan: new TokenBucket(0, nowMs), wan: new TokenBucket(DEFAULT_WAN_UPLOAD, nowMs) };
+}
+
+/** Both families where the machine has IPv6, else IPv4 only. */
+function listenForPeers(swarms: Swarms, { peerListen }: Settings): HostPort {
+  try {
+    return swarms.listen(peerListen);
+  } catch (error) {
+    if (peerListen.host !== '::' || /in use/.test((error as Error).message)) throw error;
+    return swarms.listen({ host: '0.0.0.0', port: peerListen.port });
+  }
+}
+
+function trackerUrls(settings: Settings, dtorrents: readonly Dtorrent[], own: HostPort | undefined): string[] {
+  const urls = new Set(settings.trackers);
+  for (const { trackers } of dtorrents) {
+    for (const url of trackers.flat()) if (/^https?:/.test(url)) urls.add(url);
+  }
+  if (own) {
+    const host = own.host === '0.0.0.0' || own.host === '::' ? '127.0.0.1' : own.host;
+    urls.add(`http://${formatHostPort({ host, port: own.port })}/announce`);
+  }
+  return [...urls];
+}
+
+function readDtorrent(path: string): Dtorrent {
+  try {
+    return decodeDtorrent(readFileSync(path));
+  } catch (cause) {
+    throw new ConfigError(`could not read ${path}: ${(cause as Error).message}`, { cause });
+  }
+}
+
+const INDEX_NAME = /\/(?:by-hash\/[^/]+\/[^/]+|(?:Packages|Sources)(?:\.[a-z0-9]+)?)$/;
+/** How long the file of an index stays open for whoever was given its path. */
+const INDEX_OPEN_MS = 120_000;
+
+/** A file has come in: an index goes into the catalogue before apt sees its last bytes. */
+function takeIndex(entry: Entry, at: Location, catalogue: Catalogue, store: Store): void {
+  if (!INDEX_NAME.test(locationName(at))) return;
+  const open = store.open(entry.key);
+  if (!open) return;
+  void catalogue.indexArrived(entry.key, pathOf(open.fd)).finally(() => open[Symbol.dispose]());
+}
+
+/** Gets an index that no client asked for. */
+async function fetchIndex(at: Location, entry: Entry, acquirer: Acquirer, store: Store): Promise<string> {
+  const { signal } = new AbortController();
+  {
+    using content = await acquirer.open(entry, at, signal);
+    for (let have = content.available; have < content.sizeBytes; ) have = await content.waitBeyond(have, signal);
+  }
+  const open = store.open(entry.key);
+  if (!open) throw new Error(`could not keep ${locationName(at)}`);
+  setTimeout(() => open[Symbol.dispose](), INDEX_OPEN_MS).unref();
+  return pathOf(open.fd);
+}
+
+/** A path for an open file that other processes of ours can read, wherever the file itself is moved. */
+function pathOf(fd: number): string {
+  return `/proc/${process.pid}/fd/${fd}`;
+}
