@@ -6,9 +6,9 @@
  * xz and bzip2 run in this thread and block it while they work (about a second for 50 MB): the daemon never calls
  * this itself, its child process does (build-table.ts). xz-decompress runs one stream at a time in a process.
  */
-import unbzip2Stream from 'unbzip2-stream';
 import { XzReadableStream } from 'xz-decompress';
 import { ProtocolError, UnavailableError } from '../lib/errors.ts';
+import { bunzip2 } from './bunzip2.ts';
 
 export type Compression = 'gzip' | 'xz' | 'zstd' | 'bzip2' | 'lz4' | 'lzma' | 'plain';
 
@@ -79,40 +79,6 @@ function decoded(compression: Compression, input: Input, maxOutputBytes: number)
     default:
       throw new UnavailableError(`could not decompress: ${compression} is not supported`);
   }
-}
-
-/** unbzip2-stream works inside write(): a block of output at most 46 MB (900 kB of runs of 255). */
-async function* bunzip2(
-  chunks: AsyncIterable<Uint8Array>,
-  maxOutputBytes: number,
-): AsyncGenerator<Uint8Array> {
-  const decoder = unbzip2Stream();
-  let ready: Uint8Array[] = [];
-  let outputBytes = 0;
-  let failure: Error | undefined;
-  decoder.on('data', (chunk) => {
-    // End of stream comes as null.
-    if (!chunk) return;
-    outputBytes += chunk.length;
-    // Thrown into the decoder: it stops in the middle of what it was given, and reports it as its error.
-    if (outputBytes > maxOutputBytes) throw tooLong(maxOutputBytes);
-    ready.push(chunk);
-  });
-  decoder.on('error', (error) => {
-    failure ??= error;
-  });
-  const take = () => {
-    if (failure !== undefined) throw failure;
-    const taken = ready;
-    ready = [];
-    return taken;
-  };
-  for await (const chunk of chunks) {
-    decoder.write(chunk);
-    yield* take();
-  }
-  decoder.end();
-  yield* take();
 }
 
 /** A stream's chunks; leaving early cancels the stream. */

@@ -11,7 +11,9 @@ describe('splitClearSigned()', () => {
   test('gives the signed text without its last newline, and the signature', () => {
     const { text, signature } = splitClearSigned(bytesOf(GOOD));
     expect(textOf(text)).toBe('Origin: Debian\nSHA256:\n abc 1 x');
-    expect(textOf(signature)).toBe('-----BEGIN PGP SIGNATURE-----\n\nAAAA\n=AAAA\n-----END PGP SIGNATURE-----\n');
+    expect(textOf(signature)).toBe(
+      '-----BEGIN PGP SIGNATURE-----\n\nAAAA\n=AAAA\n-----END PGP SIGNATURE-----\n',
+    );
   });
 
   test('undoes dash-escapes and white space at line ends, as what signs does', () => {
@@ -20,13 +22,22 @@ describe('splitClearSigned()', () => {
   });
 
   test('takes CR LF', () => {
-    expect(textOf(splitClearSigned(bytesOf(GOOD.replaceAll('\n', '\r\n'))).text)).toBe('Origin: Debian\nSHA256:\n abc 1 x');
+    expect(textOf(splitClearSigned(bytesOf(GOOD.replaceAll('\n', '\r\n'))).text)).toBe(
+      'Origin: Debian\nSHA256:\n abc 1 x',
+    );
   });
 
   test('takes what an OpenPGP implementation made', async () => {
-    const { privateKey } = await openpgp.generateKey({ type: 'ecc', userIDs: [{ name: 'x' }], format: 'object' });
+    const { privateKey } = await openpgp.generateKey({
+      type: 'ecc',
+      userIDs: [{ name: 'x' }],
+      format: 'object',
+    });
     const text = 'Origin: X\n-dashed: 1\nSHA256:\n a 1 b\n';
-    const signed = await openpgp.sign({ message: await openpgp.createCleartextMessage({ text }), signingKeys: privateKey });
+    const signed = await openpgp.sign({
+      message: await openpgp.createCleartextMessage({ text }),
+      signingKeys: privateKey,
+    });
     expect(`${textOf(splitClearSigned(bytesOf(signed as string)).text)}\n`).toBe(`${text}\n`);
   });
 
@@ -35,7 +46,13 @@ describe('splitClearSigned()', () => {
     ['an empty line before the message', `\n${GOOD}`],
     ['text behind the signature', `${GOOD}Origin: Evil\n`],
     ['a second message behind the first', GOOD + GOOD],
-    ['a second signature block', GOOD.replace('-----END PGP SIGNATURE-----\n', '-----BEGIN PGP SIGNATURE-----\n\nBB\n-----END PGP SIGNATURE-----\n')],
+    [
+      'a second signature block',
+      GOOD.replace(
+        '-----END PGP SIGNATURE-----\n',
+        '-----BEGIN PGP SIGNATURE-----\n\nBB\n-----END PGP SIGNATURE-----\n',
+      ),
+    ],
     ['a header that is none', GOOD.replace('Hash: SHA256', 'Origin: Evil')],
     ['a line that is not dash-escaped', GOOD.replace('SHA256:\n', '-SHA256:\n')],
     ['a message that begins again', GOOD.replace('SHA256:\n', '-----BEGIN PGP SIGNED MESSAGE-----\n')],

@@ -12,7 +12,8 @@ function scan(text: string | Uint8Array, size = Number.POSITIVE_INFINITY, limits
   const scanner = new ControlScanner(
     FIELDS,
     {
-      onField: (field, bytes, from, to) => open.push([FIELDS[field] as string, bytes.toString('latin1', from, to)]),
+      onField: (field, bytes, from, to) =>
+        open.push([FIELDS[field] as string, bytes.toString('latin1', from, to)]),
       onStanza: () => {
         stanzas.push(open);
         open = [];
@@ -52,7 +53,9 @@ describe('ControlScanner', () => {
 
   test('takes CR LF for LF, at every cut', () => {
     const dos = SAMPLE.replaceAll('\n', '\r\n');
-    const expected = PARSED.map((stanza) => stanza.map(([name, value]) => [name, value.replaceAll('\n', '\r\n')]));
+    const expected = PARSED.map((stanza) =>
+      stanza.map(([name, value]) => [name, value.replaceAll('\n', '\r\n')]),
+    );
     for (const size of [1, 2, 3, 7, 64]) expect(scan(dos, size)).toEqual(expected as [string, string][][]);
   });
 
@@ -67,11 +70,19 @@ describe('ControlScanner', () => {
   });
 
   test('reports a stanza of which no field was asked for, and tells like names apart', () => {
-    expect(scan('Version: 1\nPackages: x\nPackage-List: y\nSHA25: z\n\nPackage: b\n')).toEqual([[], [['Package', 'b']]]);
+    expect(scan('Version: 1\nPackages: x\nPackage-List: y\nSHA25: z\n\nPackage: b\n')).toEqual([
+      [],
+      [['Package', 'b']],
+    ]);
   });
 
   test('an empty field is an empty value', () => {
-    expect(scan('Package:\nSHA256: \n')).toEqual([[['Package', ''], ['SHA256', '']]]);
+    expect(scan('Package:\nSHA256: \n')).toEqual([
+      [
+        ['Package', ''],
+        ['SHA256', ''],
+      ],
+    ]);
   });
 
   test.each([
@@ -113,7 +124,9 @@ describe('ControlScanner', () => {
     for (let round = 0; round < 3000; round += 1) {
       const length = int(60);
       const bytes =
-        int(3) === 0 ? randomBytes(int, length) : new Uint8Array(length).map(() => alphabet[int(alphabet.length)] as number);
+        int(3) === 0
+          ? randomBytes(int, length)
+          : new Uint8Array(length).map(() => alphabet[int(alphabet.length)] as number);
       const outcomes = [bytes.length + 1, 1 + int(9)].map((size) => {
         try {
           return JSON.stringify(scan(bytes, size));
@@ -137,7 +150,9 @@ describe('ControlScanner', () => {
           return [FIELDS[int(3)] as string, lines.join('\n ')] as [string, string];
         }),
       );
-      const text = stanzas.map((fields) => fields.map(([name, value]) => `${name}: ${value}\n`).join('')).join('\n');
+      const text = stanzas
+        .map((fields) => fields.map(([name, value]) => `${name}: ${value}\n`).join(''))
+        .join('\n');
       expect(scan(text, 1 + int(40))).toEqual(stanzas);
     }
   });
@@ -145,7 +160,9 @@ describe('ControlScanner', () => {
 
 describe('parseStanza()', () => {
   test('gives values by lower-case name', () => {
-    expect([...parseStanza(bytesOf('Origin: Débian\nSuite: x\n'), ['Origin', 'Codename'])]).toEqual([['origin', 'Débian']]);
+    expect([...parseStanza(bytesOf('Origin: Débian\nSuite: x\n'), ['Origin', 'Codename'])]).toEqual([
+      ['origin', 'Débian'],
+    ]);
   });
 
   test('refuses a second stanza', () => {

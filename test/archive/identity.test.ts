@@ -33,8 +33,16 @@ test.each([
 });
 
 describe('archiveIdentity()', () => {
-  const of = (spec: { origin?: string | undefined; codename?: string | undefined; suite?: string | undefined }) =>
-    archiveIdentity(parseRelease(bytesOf(releaseText({ ...spec, files: {} }))), 'amd64', 'apt.example.org/deb');
+  const of = (spec: {
+    origin?: string | undefined;
+    codename?: string | undefined;
+    suite?: string | undefined;
+  }) =>
+    archiveIdentity(
+      parseRelease(bytesOf(releaseText({ ...spec, files: {} }))),
+      'amd64',
+      'apt.example.org/deb',
+    );
 
   test('release, updates and security meet', () => {
     const expected = { origin: 'Debian', codename: 'bookworm', architecture: 'amd64' };
@@ -55,6 +63,9 @@ describe('archiveIdentity()', () => {
       architecture: 'amd64',
     });
     expect(of({ origin: undefined })).toMatchObject({ origin: 'apt.example.org/deb', codename: 'bookworm' });
-    expect(of({ codename: undefined, suite: undefined })).toMatchObject({ origin: 'apt.example.org/deb', codename: '/' });
+    expect(of({ codename: undefined, suite: undefined })).toMatchObject({
+      origin: 'apt.example.org/deb',
+      codename: '/',
+    });
   });
 });

@@ -21,7 +21,12 @@ const hex = (kind: 'md5' | 'sha1' | 'sha256' | 'sha512', bytes: Uint8Array) =>
 describe('parseRelease()', () => {
   test('reads the fields', () => {
     const release = parseRelease(bytesOf(TEXT));
-    expect(release).toMatchObject({ origin: 'Debian', label: 'Debian', suite: 'stable', codename: 'bookworm' });
+    expect(release).toMatchObject({
+      origin: 'Debian',
+      label: 'Debian',
+      suite: 'stable',
+      codename: 'bookworm',
+    });
     expect(release.dateMs).toBe(Date.UTC(2026, 0, 3, 10));
     expect(release.validUntilMs).toBe(Date.UTC(2026, 0, 10, 10));
     expect(release.architectures).toEqual(['all', 'amd64', 'arm64']);
@@ -54,8 +59,12 @@ describe('parseRelease()', () => {
   test('resolve() takes the name in the directory asked for, where contents are equal', () => {
     const release = parseRelease(bytesOf(TEXT));
     const digest = hex('sha256', gz);
-    expect(release.resolve(`contrib/binary-amd64/by-hash/SHA256/${digest}`)?.name).toBe('contrib/binary-amd64/Packages.gz');
-    expect(release.resolve(`main/binary-amd64/by-hash/SHA256/${digest}`)?.name).toBe('main/binary-amd64/Packages.gz');
+    expect(release.resolve(`contrib/binary-amd64/by-hash/SHA256/${digest}`)?.name).toBe(
+      'contrib/binary-amd64/Packages.gz',
+    );
+    expect(release.resolve(`main/binary-amd64/by-hash/SHA256/${digest}`)?.name).toBe(
+      'main/binary-amd64/Packages.gz',
+    );
     expect(release.resolve(`elsewhere/by-hash/SHA256/${digest}`)?.key).toBe(sha256Of(gz));
   });
 

@@ -6,7 +6,7 @@ import type { ArchiveIdentity } from '../../src/archive/identity.ts';
 import type { Clock } from '../../src/lib/clock.ts';
 import { type Sha256, sha256Of } from '../../src/lib/sha256.ts';
 
-export const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
+export const bytesOf = (text: string): Uint8Array<ArrayBuffer> => new TextEncoder().encode(text);
 
 /** The same seed gives the same numbers (mulberry32). */
 export function randomInts(seed: number): (below: number) => number {
@@ -95,7 +95,8 @@ export function releaseText(spec: ReleaseSpec): string {
     Object.entries(spec.files)
       .map(([name, bytes]) => ` ${hex(algorithm, bytes)} ${String(bytes.length).padStart(8)} ${name}\n`)
       .join('');
-  const line = (name: string, value: string | undefined) => (value === undefined ? '' : `${name}: ${value}\n`);
+  const line = (name: string, value: string | undefined) =>
+    value === undefined ? '' : `${name}: ${value}\n`;
   const { origin = 'Debian', codename = 'bookworm', suite = 'stable' } = spec;
   return (
     line('Origin', 'origin' in spec ? spec.origin : origin) +

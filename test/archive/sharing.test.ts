@@ -16,9 +16,12 @@ describe('isShareable()', () => {
     expect(isShareable(release, 'x/y', { status: 'public', keyring: 'k', fingerprint: 'F' }, [])).toBe(true);
   });
 
-  test.each(['unknown', 'bad', 'unavailable'] as const)('a verdict of %s is not, without a rule', (status) => {
-    expect(isShareable(release, 'x/y', { status, reason: '' }, [])).toBe(false);
-  });
+  test.each(['unknown', 'bad', 'unavailable'] as const)(
+    'a verdict of %s is not, without a rule',
+    (status) => {
+      expect(isShareable(release, 'x/y', { status, reason: '' }, [])).toBe(false);
+    },
+  );
 
   test.each([
     ['Example Corp', true],
@@ -51,7 +54,9 @@ describe('isShareable()', () => {
 
   test('an origin can not pass for a URI that the operator gave with a scheme', () => {
     const claims = parseRelease(bytesOf(releaseText({ origin: 'http://apt.example.org/debian', files: {} })));
-    expect(isShareable(claims, 'evil.example/x', unsigned, [parseShareRule('http://apt.example.org/debian')])).toBe(false);
+    expect(
+      isShareable(claims, 'evil.example/x', unsigned, [parseShareRule('http://apt.example.org/debian')]),
+    ).toBe(false);
   });
 
   test('an archive without an origin matches no empty rule', () => {
