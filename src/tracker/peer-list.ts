@@ -21,8 +21,8 @@ const FIRST_CAPACITY = 4;
 export class PeerList {
   readonly #width: 6 | 18;
   readonly #slotOf = new Map<string, number>();
-  /** How many peers an address has here, for those that have more than one. */
-  readonly #extraOf = new Map<string, number>();
+  /** How many peers (ports) an address has here. */
+  readonly #portsOf = new Map<string, number>();
   #compact: Uint8Array;
   /** First 32 bits of the address: all of it for IPv4. */
   #prefix: Uint32Array;
@@ -53,8 +53,7 @@ export class PeerList {
 
   /** Peers with the address of `compact`, whatever their port. */
   countAtAddress(compact: Uint8Array): number {
-    const extra = this.#extraOf.get(addressOf(keyOf(compact)));
-    return extra ?? 0;
+    return this.#portsOf.get(addressOf(keyOf(compact))) ?? 0;
   }
 
   /** Adds the peer, or notes that it is still there. */
@@ -108,7 +107,8 @@ export class PeerList {
     } else {
       if (sameFamily) for (const slot of this.#near(asker, Math.floor(max / 2), draw)) take(slot);
       // Enough tries to fill the rest even when nearly all are to be chosen; a few short is no harm.
-      for (let tries = 8 * max; tries > 0 && chosen.size < max; tries -= 1) take(Math.floor(draw() * this.#size));
+      for (let tries = 8 * max; tries > 0 && chosen.size < max; tries -= 1)
+        take(Math.floor(draw() * this.#size));
     }
     return this.#gather(chosen, max);
   }
@@ -181,9 +181,9 @@ export class PeerList {
 
   #count(key: string, change: 1 | -1): void {
     const address = addressOf(key);
-    const count = (this.#extraOf.get(address) ?? 0) + change;
-    if (count > 0) this.#extraOf.set(address, count);
-    else this.#extraOf.delete(address);
+    const count = (this.#portsOf.get(address) ?? 0) + change;
+    if (count > 0) this.#portsOf.set(address, count);
+    else this.#portsOf.delete(address);
   }
 
   #grow(): void {
