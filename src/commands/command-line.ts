@@ -107,7 +107,8 @@ function knownFlags(args: ArgsDef): Map<string, Takes> {
     const takes = takesOf(def);
     known.set(`--${name}`, takes);
     if (def.type === 'boolean') known.set(`--no-${name}`, 'nothing');
-    for (const alias of [def.alias ?? []].flat()) known.set(`${alias.length === 1 ? '-' : '--'}${alias}`, takes);
+    const { alias: aliases = [] } = def as { readonly alias?: string | string[] };
+    for (const alias of [aliases].flat()) known.set(`${alias.length === 1 ? '-' : '--'}${alias}`, takes);
   }
   return known;
 }

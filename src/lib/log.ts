@@ -11,16 +11,29 @@ export type LogLevel = (typeof LOG_LEVELS)[number];
 
 const NUMBER: Record<LogLevel, number> = { error: 0, warn: 1, info: 3, debug: 4 };
 
+/** The most that is printed. Not consola's own level: instances made by withTag would keep a copy of it. */
+let limit = NUMBER.info;
+
 export const log: ConsolaInstance = createConsola({
-  level: NUMBER.info,
+  level: NUMBER.debug,
   stdout: process.stderr,
   stderr: process.stderr,
   fancy: Boolean(process.stderr.isTTY),
   formatOptions: { colors: Boolean(process.stderr.isTTY), date: false },
 });
 
+const reporters = log.options.reporters;
+log.setReporters([
+  {
+    log(entry, context) {
+      if (entry.level > limit) return;
+      for (const reporter of reporters) reporter.log(entry, context);
+    },
+  },
+]);
+
 export function setLogLevel(level: LogLevel): void {
-  log.level = NUMBER[level];
+  limit = NUMBER[level];
 }
 
 /** Remote text, made safe to print: control characters escaped, cut to `max` characters. */

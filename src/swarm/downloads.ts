@@ -31,6 +31,30 @@ const MAX_WINDOW_BYTES = 16 * 1024 * 1024;
 /** Payload that nobody asked for (late after a cancel) is dropped; beyond this much the peer is closed. */
 const MAX_UNASKED_BYTES = 32 * 1024 * 1024;
 
+/**
+ * Buffers of pieces that have been used, by length: at a gigabyte a second the collector would trail far behind.
+ * Shared by all peers; holds a few windows' worth.
+ */
+const spare = new Map<number, Uint8Array[]>();
+let spareBytes = 0;
+const MAX_SPARE_BYTES = 16 * 1024 * 1024;
+
+function takeBuffer(length: number): Uint8Array {
+  const found = spare.get(length)?.pop();
+  if (!found) return new Uint8Array(length);
+  spareBytes -= length;
+  return found;
+}
+
+/** The bytes of a piece that nobody looks at any more. */
+function giveBuffer(bytes: Uint8Array): void {
+  if (bytes.length < BLOCK_BYTES || spareBytes + bytes.length > MAX_SPARE_BYTES) return;
+  spareBytes += bytes.length;
+  const list = spare.get(bytes.length);
+  if (list) list.push(bytes);
+  else if (spare.size < 64) spare.set(bytes.length, [bytes]);
+}
+
 export class Downloads {
   readonly #host: DownloadsHost;
   /** By the peer's piece number. */
@@ -93,7 +117,7 @@ export class Downloads {
     const size = offer.pieces.size(piece);
     const step = this.#requestBytes(now);
     const blocks = new Map<number, number>();
-    const asked = { offer, piece, bytes: new Uint8Array(size), askedMs: now, receivedBytes: 0, blocks };
+    const asked = { offer, piece, bytes: takeBuffer(size), askedMs: now, receivedBytes: 0, blocks };
     this.#asked.set(number, asked);
     this.#queuedBytes += size;
     for (let begin = 0; begin < size; begin += step) {
@@ -157,19 +181,21 @@ export class Downloads {
     this.#host.downloaded(bytes.length);
   }
 
-  /** The piece when its last block is here. */
-  pieceEnd(): { offer: Offer; piece: number; bytes: Uint8Array } | undefined {
+  /** Hands a piece to whoever looks for it when its last block is here. */
+  pieceEnd(): void {
     const current = this.#current;
     this.#current = undefined;
-    if (!current) return undefined;
+    if (!current) return;
     const { asked } = current;
-    const number = asked.offer.firstPiece + asked.piece;
-    if (this.#asked.get(number) !== asked) return undefined; // cancelled while it came
+    const { offer, piece, bytes } = asked;
+    const number = offer.firstPiece + piece;
+    if (this.#asked.get(number) !== asked) return; // cancelled while it came
     asked.blocks.delete(current.begin);
     asked.receivedBytes += current.length;
-    if (asked.receivedBytes < asked.bytes.length) return undefined;
+    if (asked.receivedBytes < bytes.length) return;
     this.#drop(number, asked);
-    return { offer: asked.offer, piece: asked.piece, bytes: asked.bytes };
+    if (!offer.closed) offer.want.seeker.arrived(offer, piece, bytes);
+    giveBuffer(bytes);
   }
 
   #drop(number: number, asked: Asked): void {

@@ -106,8 +106,8 @@ const KEEP_ALIVE_MS = 100_000;
 const MAX_OPEN_WANTS = 1_024;
 /** How long an answer is waited for at first, and at most. */
 const FIRST_ANSWER_WAIT_MS = 150;
-const MAX_ANSWER_WAIT_MS = 300;
-const MIN_ANSWER_WAIT_MS = 30;
+const MAX_ANSWER_WAIT_MS = 500;
+const MIN_ANSWER_WAIT_MS = 100;
 /** A peer that left this many wants unanswered in a row isn't waited for. */
 const MAX_LEFT_UNANSWERED = 3;
 
@@ -237,7 +237,9 @@ export class Peer implements FramerSink {
   get answerWaitMs(): number {
     if (this.#leftUnanswered >= MAX_LEFT_UNANSWERED) return 0;
     if (this.#answerMs === undefined) return FIRST_ANSWER_WAIT_MS;
-    return Math.min(MAX_ANSWER_WAIT_MS, Math.max(MIN_ANSWER_WAIT_MS, 4 * this.#answerMs));
+    // Its answer queues behind the payload that is on its way to us.
+    const queueMs = (this.queuedBytes / Math.max(this.bytesPerSecond() ?? Number.POSITIVE_INFINITY, 1)) * 1000;
+    return Math.min(MAX_ANSWER_WAIT_MS, Math.max(MIN_ANSWER_WAIT_MS, 4 * this.#answerMs) + 2 * queueMs);
   }
 
   send(bytes: Uint8Array): void {
@@ -437,8 +439,7 @@ export class Peer implements FramerSink {
   }
 
   pieceEnd(): void {
-    const done = this.#downloads.pieceEnd();
-    if (done && !done.offer.closed) done.offer.want.seeker.arrived(done.offer, done.piece, done.bytes);
+    this.#downloads.pieceEnd();
   }
 
   #extended(id: number, payload: Uint8Array): void {

@@ -16,7 +16,7 @@ export interface Seeker {
   gone(offer: Offer): void;
   /** Somebody who was waited for has answered `none` or is gone. */
   answered(): void;
-  /** A whole piece, not yet checked. The bytes are the seeker's. */
+  /** A whole piece, not yet checked. The bytes are good until this returns. */
   arrived(offer: Offer, piece: number, bytes: Uint8Array): void;
   /** A piece that was asked won't come from this offer (rejected, cut, withdrawn). */
   failed(offer: Offer, piece: number): void;
