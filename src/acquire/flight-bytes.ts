@@ -16,6 +16,8 @@ export interface FlightBytes {
   write(offset: number, bytes: Uint8Array): void;
   /** At most `maxBytes` from `offset`; the caller may keep it. */
   read(offset: number, maxBytes: number): Uint8Array;
+  /** Fills `target` from `offset` as far as it can; returns how far. */
+  readInto(offset: number, target: Uint8Array): number;
   /** Bytes [0, to) are here: hashing may follow. */
   grown(to: number): void;
   /** The SHA-256 of the whole, when all bytes are here. Starts anew each time it is asked. */
@@ -54,6 +56,12 @@ class MemoryBytes implements FlightBytes {
     return this.#bytes.subarray(offset, offset + maxBytes);
   }
 
+  readInto(offset: number, target: Uint8Array): number {
+    const bytes = this.read(offset, target.length);
+    target.set(bytes);
+    return bytes.length;
+  }
+
   grown(): void {}
 
   async digest(): Promise<Sha256> {
@@ -83,10 +91,12 @@ class PartialBytes implements FlightBytes {
   }
 
   read(offset: number, maxBytes: number): Uint8Array {
-    const wanted = Math.min(maxBytes, this.partial.sizeBytes - offset);
-    const bytes = Buffer.allocUnsafe(wanted);
-    const got = readSync(this.partial.fd, bytes, 0, wanted, offset);
-    return bytes.subarray(0, got);
+    const bytes = Buffer.allocUnsafe(Math.min(maxBytes, this.partial.sizeBytes - offset));
+    return bytes.subarray(0, this.readInto(offset, bytes));
+  }
+
+  readInto(offset: number, target: Uint8Array): number {
+    return readSync(this.partial.fd, target, 0, target.length, offset);
   }
 
   grown(to: number): void {

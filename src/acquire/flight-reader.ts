@@ -66,6 +66,13 @@ export class FlightReader implements Content {
     return bytes;
   }
 
+  readInto(offset: number, target: Uint8Array): number {
+    if (this.#failure) throw this.#failure;
+    const got = this.#flight.readInto(offset, target);
+    this.#seen = Math.max(this.#seen, offset + got);
+    return got;
+  }
+
   /** The flight may show more: wakes who waits. True when somebody did. */
   advance(): boolean {
     const { available } = this;

@@ -43,9 +43,7 @@ export class FlightServable implements Servable {
 
   read(offset: number, target: Uint8Array): boolean {
     if (this.#closed) return false;
-    const bytes = this.#bytes.read(offset, target.length);
-    target.set(bytes);
-    return bytes.length === target.length;
+    return this.#bytes.readInto(offset, target) === target.length;
   }
 
   rest(): void {}

@@ -170,6 +170,11 @@ export class Flight implements Seeker {
     return this.#bytes.read(offset, Math.min(maxBytes, this.progress.available - offset));
   }
 
+  readInto(offset: number, target: Uint8Array): number {
+    const allowed = Math.max(0, this.progress.available - offset);
+    return this.#bytes.readInto(offset, target.subarray(0, allowed));
+  }
+
   left(reader: FlightReader): void {
     this.#readers.delete(reader);
     if (this.#readers.size > 0) return;
