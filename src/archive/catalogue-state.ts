@@ -6,7 +6,7 @@
  */
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { log } from '../lib/log.ts';
+import { log, quoteRemote } from '../lib/log.ts';
 import { parseSha256, type Sha256, sha256Of } from '../lib/sha256.ts';
 import { type KeptFile, RELEASE_FILES, type ReleaseFileName } from './held-release.ts';
 import { MAX_RELEASE_BYTES } from './release.ts';
@@ -168,5 +168,5 @@ function isObject(value: unknown): value is Record<string, unknown> {
 }
 
 function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  return quoteRemote(error instanceof Error ? error.message : String(error), 200);
 }
