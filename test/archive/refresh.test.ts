@@ -1,0 +1,458 @@
+import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
+import { join } from 'node:path';
+import { Catalogue } from '../../src/archive/catalogue.ts';
+import { splitClearSigned } from '../../src/archive/clearsign.ts';
+import type { Location } from '../../src/archive/entry.ts';
+import { Refresh, type RefreshRequest } from '../../src/archive/refresh.ts';
+import type { SignatureVerdict, SignedRelease } from '../../src/archive/signature.ts';
+import { RefusedError, UnavailableError } from '../../src/lib/errors.ts';
+import { type TempDir, tempDir } from '../fixtures/temp-dir.ts';
+import {
+  buildHere,
+  bytesOf,
+  fakeInRelease,
+  locationOf,
+  ManualClock,
+  readableSwarm,
+  releaseText,
+  settled,
+} from './samples.ts';
+
+const DIST = 'ftp.de.debian.org/debian/dists/bookworm';
+const IN_RELEASE = locationOf(`${DIST}/InRelease`);
+const RELEASE = locationOf(`${DIST}/Release`);
+const SIGNATURE = locationOf(`${DIST}/Release.gpg`);
+const PUBLIC: SignatureVerdict = { status: 'public', keyring: 'k', fingerprint: 'F' };
+const BAD: SignatureVerdict = { status: 'bad', reason: 'a signature is bad' };
+
+const FIRST = 'Sat, 03 Jan 2026 10:00:00 UTC';
+const SECOND = 'Sun, 04 Jan 2026 10:00:00 UTC';
+const textOf = (date = FIRST, validUntil?: string) =>
+  releaseText({ date, validUntil, files: { 'main/binary-amd64/Packages': bytesOf(date) } });
+const httpDate = (date: string) => date.replace('UTC', 'GMT');
+
+interface Answer {
+  status: number;
+  body?: Uint8Array | undefined;
+  lastModified?: string;
+  etag?: string;
+}
+
+/** A mirror that says what it is told, and remembers what it was asked. */
+class ScriptedMirror {
+  readonly asked: { readonly path: string; readonly headers: Readonly<Record<string, string>> }[] = [];
+  answers = new Map<string, Answer>();
+  failure: Error | undefined;
+  hangs: 'never' | 'head' | 'body' = 'never';
+  /** Requests wait for it. */
+  gate: Promise<void> = Promise.resolve();
+  signal: AbortSignal | undefined;
+
+  async request(request: { at: Location; headers?: Readonly<Record<string, string>>; signal: AbortSignal }) {
+    this.asked.push({ path: request.at.path, headers: request.headers ?? {} });
+    this.signal = request.signal;
+    await this.gate;
+    if (this.hangs === 'head') await new Promise(() => {});
+    if (this.failure) throw this.failure;
+    const { status, body, lastModified, etag } = this.answers.get(request.at.path) ?? {
+      status: 404,
+      body: bytesOf('no'),
+    };
+    const headers = new Headers();
+    if (lastModified !== undefined) headers.set('Last-Modified', lastModified);
+    if (etag !== undefined) headers.set('ETag', etag);
+    const hangs = this.hangs === 'body';
+    const chunks = async function* () {
+      if (body) yield body.subarray(0, 10);
+      if (hangs) await new Promise(() => {});
+      if (body) yield body.subarray(10);
+    };
+    return { status, headers, body: chunks() };
+  }
+
+  give(at: Location, text: string | Uint8Array, date = FIRST): void {
+    this.answers.set(at.path, {
+      status: 200,
+      body: typeof text === 'string' ? bytesOf(text) : text,
+      lastModified: httpDate(date),
+    });
+  }
+}
+
+let directory: TempDir;
+let clock: ManualClock;
+let mirror: ScriptedMirror;
+let catalogue: Catalogue;
+let verdict: SignatureVerdict;
+let verified: number;
+let refresh: Refresh;
+
+beforeEach(() => {
+  directory = tempDir('refresh');
+  clock = new ManualClock();
+  mirror = new ScriptedMirror();
+  verdict = PUBLIC;
+  verified = 0;
+  catalogue = new Catalogue({
+    directory: join(directory.path, 'c'),
+    infoHash: readableSwarm,
+    buildTable: buildHere,
+    clock,
+  });
+  refresh = new Refresh({
+    catalogue,
+    mirror,
+    clock,
+    verify: (signed: SignedRelease) => {
+      verified += 1;
+      const inline = Buffer.from(signed.release.subarray(0, 5)).toString() === '-----';
+      const text = inline ? splitClearSigned(signed.release).text : signed.release;
+      const unsigned: SignatureVerdict = { status: 'unknown', reason: 'it is not signed' };
+      return Promise.resolve({ text, verdict: inline || signed.signature ? verdict : unsigned });
+    },
+  });
+});
+afterEach(async () => {
+  await catalogue[Symbol.asyncDispose]();
+  directory[Symbol.dispose]();
+});
+
+const serve = (at: Location, request: Partial<RefreshRequest> = {}) =>
+  refresh.serve(at, { signal: new AbortController().signal, ...request });
+const dateInForce = () => catalogue.inForce(IN_RELEASE)?.release.dateMs;
+
+describe('Refresh.serve() of a new InRelease', () => {
+  test("answers with the mirror's bytes and puts it in force before", async () => {
+    const bytes = fakeInRelease(textOf());
+    mirror.give(IN_RELEASE, bytes);
+    const answer = await serve(IN_RELEASE);
+    expect(answer.status).toBe(200);
+    expect(answer.headers['Last-Modified']).toBe(httpDate(FIRST));
+    expect(answer.body && Buffer.compare(answer.body, bytes)).toBe(0);
+    expect(dateInForce()).toBe(Date.parse(FIRST));
+    expect(catalogue.inForce(IN_RELEASE)?.verdict).toEqual(PUBLIC);
+    expect(await catalogue.lookup(locationOf(`${DIST}/main/binary-amd64/Packages`))).toBeDefined();
+  });
+
+  test('asks the mirror without conditions while there is no copy, whatever the client has', async () => {
+    mirror.give(IN_RELEASE, fakeInRelease(textOf()));
+    const answer = await serve(IN_RELEASE, { ifModifiedSince: httpDate(FIRST) });
+    expect(mirror.asked[0]?.headers).toEqual({});
+    expect(answer.status).toBe(304);
+    expect(answer.body).toBeUndefined();
+    expect(dateInForce()).toBe(Date.parse(FIRST));
+  });
+
+  test("asks with the copy's validators then, and answers a 304 from the copy", async () => {
+    const bytes = fakeInRelease(textOf());
+    mirror.answers.set(IN_RELEASE.path, {
+      status: 200,
+      body: bytes,
+      lastModified: httpDate(FIRST),
+      etag: '"e"',
+    });
+    await serve(IN_RELEASE);
+    mirror.answers.set(IN_RELEASE.path, { status: 304 });
+    const answer = await serve(IN_RELEASE);
+    expect(mirror.asked[1]?.headers).toEqual({
+      'If-Modified-Since': httpDate(FIRST),
+      'If-None-Match': '"e"',
+    });
+    expect(answer.status).toBe(200);
+    expect(answer.headers.ETag).toBe('"e"');
+    expect(answer.body && Buffer.compare(answer.body, bytes)).toBe(0);
+    expect(verified).toBe(1);
+  });
+
+  test.each([
+    ["older than the client's", { ifModifiedSince: httpDate(SECOND) }, 304],
+    ["as old as the client's", { ifModifiedSince: httpDate(FIRST) }, 304],
+    ["newer than the client's", { ifModifiedSince: 'Fri, 02 Jan 2026 10:00:00 GMT' }, 200],
+    ["dated, where the client's date is none", { ifModifiedSince: 'whenever' }, 200],
+    ["of the client's tag", { ifNoneMatch: 'W/"e", "f"' }, 304],
+    [
+      "of another tag than the client's, which counts before the date",
+      { ifNoneMatch: '"x"', ifModifiedSince: httpDate(SECOND) },
+      200,
+    ],
+  ])('a copy %s is answered by its conditions', async (_, conditions, status) => {
+    mirror.answers.set(IN_RELEASE.path, {
+      status: 200,
+      body: fakeInRelease(textOf()),
+      lastModified: httpDate(FIRST),
+      etag: '"e"',
+    });
+    expect((await serve(IN_RELEASE, conditions)).status).toBe(status);
+  });
+
+  test('eight that ask at once make one request', async () => {
+    const gate = Promise.withResolvers<void>();
+    mirror.gate = gate.promise;
+    mirror.give(IN_RELEASE, fakeInRelease(textOf()));
+    const answers = Array.from({ length: 8 }, (_, i) =>
+      serve(IN_RELEASE, i % 2 ? { ifModifiedSince: httpDate(FIRST) } : {}),
+    );
+    await settled();
+    gate.resolve();
+    expect((await Promise.all(answers)).map(({ status }) => status)).toEqual([
+      200, 304, 200, 304, 200, 304, 200, 304,
+    ]);
+    expect(mirror.asked).toHaveLength(1);
+    expect(verified).toBe(1);
+  });
+
+  test('one that goes away does not take the request from the others', async () => {
+    const gate = Promise.withResolvers<void>();
+    mirror.gate = gate.promise;
+    mirror.give(IN_RELEASE, fakeInRelease(textOf()));
+    const client = new AbortController();
+    const gone = serve(IN_RELEASE, { signal: client.signal });
+    const stays = serve(IN_RELEASE);
+    client.abort(new Error('the client is gone'));
+    await expect(gone).rejects.toThrow('the client is gone');
+    gate.resolve();
+    expect((await stays).status).toBe(200);
+  });
+
+  test('the same bytes again are not verified again', async () => {
+    mirror.give(IN_RELEASE, fakeInRelease(textOf()));
+    await serve(IN_RELEASE);
+    await serve(IN_RELEASE);
+    expect(verified).toBe(1);
+  });
+
+  test('without a verdict the first time they are', async () => {
+    verdict = { status: 'unavailable', reason: 'no gpgv' };
+    mirror.give(IN_RELEASE, fakeInRelease(textOf()));
+    await serve(IN_RELEASE);
+    verdict = PUBLIC;
+    await serve(IN_RELEASE);
+    expect(catalogue.inForce(IN_RELEASE)?.verdict.status).toBe('public');
+  });
+});
+
+describe('Refresh.serve() passes through unchanged, and believes nothing of', () => {
+  beforeEach(async () => {
+    mirror.give(IN_RELEASE, fakeInRelease(textOf(SECOND)), SECOND);
+    await serve(IN_RELEASE);
+  });
+
+  async function passes(bytes: Uint8Array): Promise<void> {
+    mirror.give(IN_RELEASE, bytes, FIRST);
+    const answer = await serve(IN_RELEASE);
+    expect(answer.status).toBe(200);
+    expect(answer.body && Buffer.compare(answer.body, bytes)).toBe(0);
+    expect(dateInForce()).toBe(Date.parse(SECOND));
+    expect(catalogue.inForce(IN_RELEASE)?.verdict.status).toBe('public');
+  }
+
+  test('an older Release (rollback), and counts it', async () => {
+    await passes(fakeInRelease(textOf(FIRST)));
+    expect(refresh.counts).toEqual({ stale: 0, rollbacks: 1, refused: 0 });
+  });
+
+  test('a newer one whose signature is bad', async () => {
+    verdict = BAD;
+    await passes(fakeInRelease(textOf('Mon, 05 Jan 2026 10:00:00 UTC')));
+    expect(refresh.counts.refused).toBe(1);
+  });
+
+  test.each([
+    ['a page of a captive portal', bytesOf('<html>log in</html>')],
+    [
+      'unsigned lines before the signed ones',
+      Buffer.concat([bytesOf('Origin: Evil\n'), fakeInRelease(textOf(SECOND))]),
+    ],
+    ['a Release in place of an InRelease', bytesOf(textOf('Mon, 05 Jan 2026 10:00:00 UTC'))],
+    ['a signed text that is no Release', fakeInRelease('Hello: world\n')],
+    ['nothing', new Uint8Array(0)],
+  ])('%s', async (_, bytes) => {
+    await passes(bytes);
+    expect(refresh.counts.refused).toBe(1);
+  });
+
+  test('but a Release dated in the future is no measure: a truer one replaces it', async () => {
+    const at = locationOf('apt.example.org/InRelease');
+    verdict = BAD;
+    mirror.give(at, fakeInRelease(textOf('Fri, 01 Jan 2100 10:00:00 UTC')));
+    await serve(at);
+    mirror.give(at, fakeInRelease(textOf(SECOND)));
+    await serve(at);
+    expect(catalogue.inForce(at)?.release.dateMs).toBe(Date.parse(SECOND));
+  });
+
+  test('and one that is signed replaces one that is not, whatever their dates', async () => {
+    const at = locationOf('apt.example.org/InRelease');
+    verdict = BAD;
+    mirror.give(at, fakeInRelease(textOf(SECOND)));
+    await serve(at);
+    verdict = PUBLIC;
+    mirror.give(at, fakeInRelease(textOf(FIRST)));
+    await serve(at);
+    expect(catalogue.inForce(at)?.release.dateMs).toBe(Date.parse(FIRST));
+  });
+});
+
+describe('Refresh.serve() when the mirror is ill', () => {
+  const bytes = fakeInRelease(textOf(FIRST, 'Sat, 17 Jan 2026 10:00:00 UTC'));
+
+  beforeEach(async () => {
+    mirror.give(IN_RELEASE, bytes);
+    await serve(IN_RELEASE);
+  });
+
+  test('an error gives the copy', async () => {
+    mirror.failure = new UnavailableError('refused');
+    const answer = await serve(IN_RELEASE);
+    expect(answer.status).toBe(200);
+    expect(answer.body && Buffer.compare(answer.body, bytes)).toBe(0);
+    expect((await serve(IN_RELEASE, { ifModifiedSince: httpDate(FIRST) })).status).toBe(304);
+    expect(refresh.counts.stale).toBe(2);
+  });
+
+  test.each([500, 502, 503, 504, 429, 206])('a status of %p gives the copy', async (status) => {
+    mirror.answers.set(IN_RELEASE.path, { status, body: bytesOf('ill') });
+    expect((await serve(IN_RELEASE)).status).toBe(200);
+    expect(refresh.counts.stale).toBe(1);
+  });
+
+  test.each(['head', 'body'] as const)(
+    'silence in the %s gives the copy after ten seconds, and ends the request',
+    async (where) => {
+      mirror.hangs = where;
+      mirror.answers.set(IN_RELEASE.path, { status: 200, body: fakeInRelease(textOf(SECOND)) });
+      const answer = serve(IN_RELEASE);
+      await settled();
+      clock.advance(9999);
+      await settled();
+      expect(refresh.counts.stale).toBe(0);
+      clock.advance(1);
+      expect((await answer).status).toBe(200);
+      expect(refresh.counts.stale).toBe(1);
+      expect(mirror.signal?.aborted).toBe(true);
+      expect(clock.timers).toBe(0);
+      // The next one asks anew.
+      mirror.hangs = 'never';
+      await serve(IN_RELEASE);
+      expect(dateInForce()).toBe(Date.parse(SECOND));
+    },
+  );
+
+  test('a copy past its Valid-Until is not served', async () => {
+    mirror.failure = new UnavailableError('refused');
+    clock.advance(Date.parse('Sat, 17 Jan 2026 10:00:01 UTC') - clock.wallMs());
+    await expect(serve(IN_RELEASE)).rejects.toBeInstanceOf(UnavailableError);
+  });
+
+  test('without a copy it is unavailable', async () => {
+    mirror.failure = new UnavailableError('silence', { timedOut: true });
+    const other = serve(locationOf(`${DIST}-updates/InRelease`));
+    await expect(other).rejects.toBeInstanceOf(UnavailableError);
+    await expect(other).rejects.toHaveProperty('timedOut', true);
+  });
+
+  test('an upstream that is not allowed stays refused', async () => {
+    mirror.failure = new RefusedError(403, 'not allowed');
+    await expect(serve(IN_RELEASE)).rejects.toBeInstanceOf(RefusedError);
+  });
+
+  test('more than 10 MB are not read', async () => {
+    mirror.answers.set(IN_RELEASE.path, { status: 200, body: new Uint8Array(10_000_001) });
+    expect((await serve(IN_RELEASE)).status).toBe(200);
+    expect(refresh.counts.stale).toBe(1);
+  });
+
+  test.each([404, 410, 403, 401])('a plain no (%p) is passed on', async (status) => {
+    mirror.answers.set(IN_RELEASE.path, { status, body: bytesOf('gone') });
+    expect(await serve(IN_RELEASE)).toMatchObject({ status, body: Buffer.from('gone') });
+    expect(refresh.counts.stale).toBe(0);
+  });
+
+  test('a copy is served over a restart too', async () => {
+    await catalogue[Symbol.asyncDispose]();
+    const again = new Catalogue({
+      directory: join(directory.path, 'c'),
+      infoHash: readableSwarm,
+      buildTable: buildHere,
+      clock,
+    });
+    mirror.failure = new UnavailableError('refused');
+    const answer = await new Refresh({ catalogue: again, mirror, clock }).serve(IN_RELEASE, {
+      signal: new AbortController().signal,
+    });
+    expect(answer.body && Buffer.compare(answer.body, bytes)).toBe(0);
+    await again[Symbol.asyncDispose]();
+  });
+});
+
+describe('Refresh.serve() of Release and Release.gpg', () => {
+  beforeEach(() => {
+    mirror.give(RELEASE, textOf());
+    mirror.give(SIGNATURE, 'signature');
+  });
+
+  test('are in force, unshared, with the Release, and shared with its signature', async () => {
+    expect((await serve(IN_RELEASE)).status).toBe(404);
+    expect((await serve(RELEASE)).status).toBe(200);
+    expect(catalogue.inForce(RELEASE)?.verdict.status).toBe('unknown');
+    expect(catalogue.identities()).toEqual([]);
+    expect(Buffer.from((await serve(SIGNATURE)).body ?? []).toString()).toBe('signature');
+    expect(catalogue.inForce(RELEASE)?.verdict).toEqual(PUBLIC);
+    expect(catalogue.identities()).toHaveLength(1);
+  });
+
+  test('an unchanged pair stays shared', async () => {
+    for (let i = 0; i < 2; i += 1) {
+      await serve(RELEASE);
+      await serve(SIGNATURE);
+    }
+    expect(catalogue.inForce(RELEASE)?.verdict).toEqual(PUBLIC);
+    await serve(RELEASE);
+    expect(catalogue.identities()).toHaveLength(1);
+  });
+
+  test('a new Release needs a new signature', async () => {
+    await serve(RELEASE);
+    await serve(SIGNATURE);
+    mirror.give(RELEASE, textOf(SECOND), SECOND);
+    await serve(RELEASE);
+    expect(catalogue.inForce(RELEASE)?.verdict.status).toBe('unknown');
+    expect(catalogue.kept(SIGNATURE)).toBeUndefined();
+    verdict = BAD;
+    await serve(SIGNATURE);
+    expect(catalogue.inForce(RELEASE)?.verdict.status).toBe('bad');
+  });
+
+  test('a signature without its Release is passed through', async () => {
+    expect((await serve(SIGNATURE)).status).toBe(200);
+    expect(catalogue.releases()).toEqual([]);
+  });
+
+  test('a Release beside an InRelease changes nothing, even a newer one', async () => {
+    mirror.give(IN_RELEASE, fakeInRelease(textOf()));
+    await serve(IN_RELEASE);
+    mirror.give(RELEASE, textOf(SECOND), SECOND);
+    expect((await serve(RELEASE)).status).toBe(200);
+    expect((await serve(SIGNATURE)).status).toBe(200);
+    expect(catalogue.inForce(RELEASE)).toMatchObject({ form: 'InRelease', verdict: PUBLIC });
+    expect(dateInForce()).toBe(Date.parse(FIRST));
+  });
+
+  test('until the mirror has no InRelease any more', async () => {
+    mirror.give(IN_RELEASE, fakeInRelease(textOf()));
+    await serve(IN_RELEASE);
+    mirror.answers.delete(IN_RELEASE.path);
+    mirror.give(RELEASE, textOf(SECOND), SECOND);
+    await serve(IN_RELEASE);
+    await serve(RELEASE);
+    await serve(SIGNATURE);
+    expect(catalogue.inForce(RELEASE)).toMatchObject({ form: 'Release', verdict: PUBLIC });
+    expect(dateInForce()).toBe(Date.parse(SECOND));
+  });
+});
+
+test('Refresh.serve() is for release files only', async () => {
+  await expect(serve(locationOf(`${DIST}/main/binary-amd64/Packages`))).rejects.toBeInstanceOf(RangeError);
+  expect(refresh.isReleaseFile(locationOf(`${DIST}/InRelease`))).toBe(true);
+  expect(refresh.isReleaseFile(locationOf(`${DIST}/InRelease.gpg`))).toBe(false);
+});
