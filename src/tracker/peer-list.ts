@@ -1,8 +1,8 @@
 /**
  * The peers of one swarm and one address family, in columns rather than objects: an IPv4 peer takes about 60 bytes.
  * Decides who is in an answer: half of it near the asker (same /24, else /16; for IPv6 same /64, else /48), the rest
- * at random, so that nearness helps and never splits a swarm. Never the asker itself, and loopback peers only to
- * askers on loopback. Invariant: slots 0 … size-1 are in use, and `#slotOf` has each of them once.
+ * at random, so that nearness helps and never splits a swarm. Never the asker itself. A loopback peer, which is on the
+ * tracker's own machine, is given to others under the address at which they reached the tracker. Invariant: slots 0 … size-1 are in use, and `#slotOf` has each of them once.
  */
 
 /** A number from 0 (included) to 1 (not): chance comes in from outside. */
@@ -14,6 +14,15 @@ export interface SeenPeer {
   readonly compact: Uint8Array;
   readonly complete: boolean;
   readonly nowSeconds: number;
+}
+
+/** Who asks, and for how many. */
+export interface Choice {
+  /** 6 or 18 bytes; when it is of the other family none is near. */
+  readonly asker: Uint8Array;
+  readonly max: number;
+  /** The tracker's address as the asker sees it, 4 or 16 bytes. */
+  readonly local?: Uint8Array;
 }
 
 const FIRST_CAPACITY = 4;
@@ -92,14 +101,15 @@ export class PeerList {
     }
   }
 
-  /** Up to `max` peers for the asker, concatenated; `asker` may be of the other family, then none is near. */
-  choose(asker: Uint8Array, max: number, draw: Draw): Uint8Array {
+  /** Up to `max` peers for the asker, concatenated. */
+  choose({ asker, max, local }: Choice, draw: Draw): Uint8Array {
     const sameFamily = asker.length === this.#width;
     const self = sameFamily ? (this.#slotOf.get(keyOf(asker)) ?? -1) : -1;
-    const withLoopback = isLoopback(asker);
+    const onLoopback = isLoopback(asker);
+    const standIn = !onLoopback && local?.length === this.#width - 2 ? local : undefined;
     const chosen = new Set<number>();
     const take = (slot: number) => {
-      if (slot !== self && (withLoopback || !this.#isLoopback(slot))) chosen.add(slot);
+      if (slot !== self && (onLoopback || standIn || !this.#isLoopback(slot))) chosen.add(slot);
     };
 
     if (this.#size <= max) {
@@ -110,7 +120,7 @@ export class PeerList {
       for (let tries = 8 * max; tries > 0 && chosen.size < max; tries -= 1)
         take(Math.floor(draw() * this.#size));
     }
-    return this.#gather(chosen, max);
+    return this.#gather([...chosen].slice(0, max), standIn);
   }
 
   /** Up to `max` slots near the asker, nearest kind first, beginning anywhere so that neighbours take turns. */
@@ -137,11 +147,12 @@ export class PeerList {
     return equal;
   }
 
-  #gather(slots: Iterable<number>, max: number): Uint8Array {
-    const picked = [...slots].slice(0, max);
-    const bytes = new Uint8Array(picked.length * this.#width);
-    picked.forEach((slot, i) => {
+  /** These peers, concatenated, with `standIn` for loopback addresses. */
+  #gather(slots: readonly number[], standIn: Uint8Array | undefined): Uint8Array {
+    const bytes = new Uint8Array(slots.length * this.#width);
+    slots.forEach((slot, i) => {
       bytes.set(this.#at(slot), i * this.#width);
+      if (standIn && this.#isLoopback(slot)) bytes.set(standIn, i * this.#width);
     });
     return bytes;
   }

@@ -5,7 +5,7 @@
  * a full table still answers but remembers nobody new. Decides nothing about requests; see tracker.ts.
  */
 import { keyFromBytes } from '../bencode/value.ts';
-import { type Draw, PeerList } from './peer-list.ts';
+import { type Choice, type Draw, PeerList } from './peer-list.ts';
 
 export interface PeerTableLimits {
   readonly maxSwarms: number;
@@ -98,16 +98,22 @@ export class PeerTable {
     if (swarm) swarm.downloaded += 1;
   }
 
-  /** Up to `max` other peers for `asker` (compact): those of its own family, then the other's where they are too few. */
-  choose(infoHash: Uint8Array, asker: Uint8Array, max: number): { peers: Uint8Array; peers6: Uint8Array } {
+  /** Up to `max` other peers for `asker`: those of its own family, then the other's where they are too few. */
+  choose(infoHash: Uint8Array, choice: Choice): { peers: Uint8Array; peers6: Uint8Array } {
     const swarm = this.#swarms.get(keyFromBytes(infoHash));
     if (!swarm) return { peers: new Uint8Array(0), peers6: new Uint8Array(0) };
-    if (asker.length === 6) {
-      const peers = swarm.ipv4.choose(asker, max, this.#draw);
-      return { peers, peers6: swarm.ipv6.choose(asker, max - peers.length / 6, this.#draw) };
+    if (choice.asker.length === 6) {
+      const peers = swarm.ipv4.choose(choice, this.#draw);
+      return {
+        peers,
+        peers6: swarm.ipv6.choose({ ...choice, max: choice.max - peers.length / 6 }, this.#draw),
+      };
     }
-    const peers6 = swarm.ipv6.choose(asker, max, this.#draw);
-    return { peers: swarm.ipv4.choose(asker, max - peers6.length / 18, this.#draw), peers6 };
+    const peers6 = swarm.ipv6.choose(choice, this.#draw);
+    return {
+      peers: swarm.ipv4.choose({ ...choice, max: choice.max - peers6.length / 18 }, this.#draw),
+      peers6,
+    };
   }
 
   /** All zero for a swarm that isn't known. */

@@ -26,6 +26,13 @@ export interface TrackerStats {
   readonly uptimeSeconds: number;
 }
 
+/** Where a request came from, both of its socket, 4 or 16 bytes. */
+export interface Origin {
+  readonly address: Uint8Array;
+  /** The tracker's own address as the asker reached it. */
+  readonly local?: Uint8Array;
+}
+
 export interface TrackerOptions {
   readonly clock: Clock;
   readonly draw: Draw;
@@ -46,8 +53,8 @@ export class Tracker {
     this.#startedMs = clock.nowMs();
   }
 
-  /** `address`: 4 or 16 bytes, of the socket. Throws RefusedError when there is no room for another swarm. */
-  announce(request: AnnounceRequest, address: Uint8Array): AnnounceAnswer {
+  /** Throws RefusedError when there is no room for another swarm. */
+  announce(request: AnnounceRequest, { address, local }: Origin): AnnounceAnswer {
     this.#announces += 1;
     const { infoHash, event } = request;
     const asker = compactPeer(address, request.port);
@@ -62,7 +69,7 @@ export class Tracker {
     }
     if (event === 'completed') this.#table.countDownload(infoHash);
     const max = Math.min(request.numWant ?? DEFAULT_NUM_WANT, MAX_NUM_WANT);
-    const { peers, peers6 } = this.#table.choose(infoHash, asker, max);
+    const { peers, peers6 } = this.#table.choose(infoHash, { asker, max, ...(local && { local }) });
     return this.#answer(infoHash, peers, peers6);
   }
 

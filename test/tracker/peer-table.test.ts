@@ -20,8 +20,8 @@ describe('PeerTable', () => {
     const table = tableOf();
     table.put(hash(1), peer(1), false, 0);
     table.put(hash(2), peer(2), false, 0);
-    expect(table.choose(hash(1), peer(9), 50).peers).toEqual(peer(1));
-    expect(table.choose(hash(3), peer(9), 50)).toEqual({
+    expect(table.choose(hash(1), { asker: peer(9), max: 50 }).peers).toEqual(peer(1));
+    expect(table.choose(hash(3), { asker: peer(9), max: 50 })).toEqual({
       peers: new Uint8Array(0),
       peers6: new Uint8Array(0),
     });
@@ -33,11 +33,11 @@ describe('PeerTable', () => {
       table.put(hash(1), peer(i), false, 0);
       table.put(hash(1), peer6(i), false, 0);
     }
-    const forIpv4 = table.choose(hash(1), peer(9), 4);
+    const forIpv4 = table.choose(hash(1), { asker: peer(9), max: 4 });
     expect([forIpv4.peers.length / 6, forIpv4.peers6.length / 18]).toEqual([3, 1]);
-    const forIpv6 = table.choose(hash(1), peer6(9), 4);
+    const forIpv6 = table.choose(hash(1), { asker: peer6(9), max: 4 });
     expect([forIpv6.peers.length / 6, forIpv6.peers6.length / 18]).toEqual([1, 3]);
-    expect(table.choose(hash(1), peer(9), 0)).toEqual({
+    expect(table.choose(hash(1), { asker: peer(9), max: 0 })).toEqual({
       peers: new Uint8Array(0),
       peers6: new Uint8Array(0),
     });
@@ -76,7 +76,7 @@ describe('PeerTable', () => {
     const table = tableOf();
     for (let i = 1; i <= 20; i += 1) expect(table.put(hash(1), peer(i), false, 0)).toBe(true);
     expect(table.peerCount).toBe(5);
-    expect(table.choose(hash(1), peer(99), 50).peers.length).toBe(30);
+    expect(table.choose(hash(1), { asker: peer(99), max: 50 }).peers.length).toBe(30);
   });
 
   test('takes at most maxAddressPeers ports of one address', () => {
@@ -104,6 +104,6 @@ describe('PeerTable', () => {
     table.put(hash(2), peer(2), false, 90);
     table.put(hash(3), peer(3), false, 160);
     expect([table.swarmCount, table.peerCount]).toEqual([2, 2]);
-    expect(table.choose(hash(2), peer(9), 50).peers).toEqual(peer(2));
+    expect(table.choose(hash(2), { asker: peer(9), max: 50 }).peers).toEqual(peer(2));
   });
 });

@@ -7,7 +7,7 @@ import { Tracker } from '../../src/tracker/tracker.ts';
 import { SetClock, seededDraw } from './samples.ts';
 
 const infoHash = new Uint8Array(20).fill(1);
-const ip = (text: string) => parseIp(text) as Uint8Array;
+const ip = (text: string) => ({ address: parseIp(text) as Uint8Array });
 const request = (port: number) => ({
   infoHash,
   peerId: new Uint8Array(20),
@@ -33,6 +33,13 @@ describe('Tracker', () => {
     ]);
   });
 
+  test('introduces a peer on its own machine under the address at which the asker reached it', () => {
+    const { tracker } = trackerOf();
+    tracker.announce(request(1), { ...ip('127.0.0.1'), local: Uint8Array.of(127, 0, 0, 1) });
+    const answer = tracker.announce(request(2), { ...ip('192.0.2.2'), local: Uint8Array.of(192, 0, 2, 99) });
+    expect(peersOf(answer, 9)).toEqual([{ host: '192.0.2.99', port: 1 }]);
+  });
+
   test('forgets who says stopped, gives it nobody, and counts who says completed', () => {
     const { tracker } = trackerOf();
     tracker.announce(request(1), ip('192.0.2.1'));
@@ -51,7 +58,8 @@ describe('Tracker', () => {
 
   test('gives 50 peers where no number is named, at most 200, and none for numwant 0', () => {
     const { tracker } = trackerOf();
-    for (let i = 0; i < 300; i += 1) tracker.announce(request(1), Uint8Array.of(10, i >> 8, i, 1));
+    for (let i = 0; i < 300; i += 1)
+      tracker.announce(request(1), { address: Uint8Array.of(10, i >> 8, i, 1) });
     const given = (numWant?: number) =>
       tracker.announce({ ...request(1), ...(numWant !== undefined && { numWant }) }, ip('192.0.2.1')).peers
         .length / 6;
