@@ -6,7 +6,6 @@
  */
 import { createReadStream } from 'node:fs';
 import { rename, rm, writeFile } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
 import { UnavailableError, UntrustedError } from '../lib/errors.ts';
 import { parseSha256, type Sha256 } from '../lib/sha256.ts';
 import { decompress } from './decompress.ts';
@@ -97,10 +96,9 @@ export async function runInternalIndex(argv: readonly string[]): Promise<number>
   }
 }
 
-/** How this program is started again: the compiled binary itself, or Bun with the source of main. */
+/** How this program is started again: the compiled binary itself, or Bun with the file that it was started with. */
 export function ownCommand(): string[] {
-  if (Bun.main.startsWith('/$bunfs/')) return [process.execPath];
-  return [process.execPath, fileURLToPath(new URL('../main.ts', import.meta.url))];
+  return Bun.main.startsWith('/$bunfs/') ? [process.execPath] : [process.execPath, Bun.main];
 }
 
 /** A BuildTable that runs `command internal-index …` and ends it after `timeoutMs`. */

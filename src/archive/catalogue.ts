@@ -104,7 +104,7 @@ const RETRY_MS = 60_000;
 const PREVIOUS_MS = 24 * 3600_000;
 /** name_version_architecture.deb and source files: another content gets another name (Debian Policy §3.2, §5.6.12). */
 const VERSIONED =
-  /\/[^/_]+_[^/_]+(?:_[^/_]+\.(?:u?deb|ddeb)|\.(?:dsc|(?:orig|debian|diff)(?:-[^/]+)?\.(?:tar\.)?[a-z0-9]+))$/;
+  /\/[^/_]+_[^/_]+(?:_[^/_]+\.(?:u?deb|ddeb)|\.(?:dsc|diff\.gz|(?:(?:orig(?:-[^/.]+)?|debian)\.)?tar\.[a-z0-9]+(?:\.asc)?))$/;
 
 export class Catalogue implements AsyncDisposable {
   readonly #options: CatalogueOptions;

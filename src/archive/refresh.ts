@@ -5,7 +5,7 @@
  *
  * apt always gets what the mirror gave; what we *believe* is another matter: an older Release than the one in force,
  * or one that is worse signed, or one that can't be parsed, passes through and changes nothing. When the mirror can't
- * be reached the copy at hand is served as long as it is valid (apt.md: apt shows no warning for it, so our log does).
+ * be reached the copy at hand is served as long as it is valid (apt shows no warning for it, so our log does).
  * Source: RFC 9110 §13 (conditional requests), RFC 5861 §4 (stale if error).
  */
 import { type Clock, systemClock } from '../lib/clock.ts';
@@ -134,11 +134,7 @@ export class Refresh {
     let fetched: Outcome;
     try {
       fetched = await this.#fetch(at, headers);
-      // Anything but a plain answer or a plain no is the mirror being ill, for which a copy that holds is the cure.
-      if (
-        fetched.status >= 500 ||
-        (kept && fetched.status !== 304 && fetched.status !== 200 && !PASSED_ON.has(fetched.status))
-      ) {
+      if (isIll(fetched.status, kept !== undefined)) {
         throw new UnavailableError(`the mirror answered ${fetched.status}`);
       }
     } catch (error) {
@@ -283,6 +279,15 @@ export class Refresh {
   }
 }
 
+/**
+ * With a copy at hand, anything but an answer or a plain no is the mirror being ill, for which the copy is the cure.
+ * Without one, only what makes no sense is: the rest is for apt to judge.
+ */
+function isIll(status: number, haveCopy: boolean): boolean {
+  if (status === 200 || PASSED_ON.has(status)) return false;
+  return haveCopy ? status !== 304 : status < 400;
+}
+
 function directoryName(at: Location): string {
   return locationName(at).slice(0, -(releasePlace(at)?.name.length ?? 0));
 }
@@ -295,7 +300,10 @@ function answer(outcome: Outcome, request: RefreshRequest): RefreshAnswer {
   if (etag !== undefined) headers.ETag = etag;
   if (outcome.status !== 200) {
     if (outcome.contentType !== undefined) headers['Content-Type'] = outcome.contentType;
-    return { status: outcome.status, headers, body: outcome.body };
+    // apt takes a 5xx without a body for final, and one with a body for a reason to try again.
+    const body =
+      outcome.body.length > 0 ? outcome.body : Buffer.from(`the mirror answered ${outcome.status}\n`);
+    return { status: outcome.status, headers, body };
   }
   if (isUnchanged(request, lastModified, etag)) return { status: 304, headers };
   headers['Content-Type'] = outcome.contentType ?? 'application/octet-stream';

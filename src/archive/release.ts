@@ -11,7 +11,8 @@ import { parseStanza } from './control.ts';
 
 /** apt itself takes no longer one (Acquire::MaxReleaseFileSize). */
 export const MAX_RELEASE_BYTES = 10_000_000;
-const MAX_FILES = 200_000;
+/** Ten times what the largest archives name. */
+const MAX_FILES = 50_000;
 const MAX_NAME_LENGTH = 512;
 const MAX_TEXT_LENGTH = 200;
 

@@ -17,7 +17,7 @@ export type SignatureVerdict =
       readonly status: 'public';
       /** The keyring file that holds the key. */
       readonly keyring: string;
-      /** Of the primary key, upper-case hexadecimal. */
+      /** Upper-case hexadecimal; of the primary key (gpgv) or of the key that signed (sqv). */
       readonly fingerprint: string;
     }
   | { readonly status: 'unknown' | 'bad' | 'unavailable'; readonly reason: string };

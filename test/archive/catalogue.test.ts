@@ -331,6 +331,28 @@ describe('Catalogue.swap() to a new Release', () => {
     expect((await look(catalogue, `${BASE}/${HELLO.path}`))?.key).toBe(keyOf(HELLO));
   });
 
+  test.each([
+    ['pool/a/a_1.0-1_amd64.deb', true],
+    ['pool/a/a_1.0-1_amd64.udeb', true],
+    ['pool/a/a_1.0-1.dsc', true],
+    ['pool/a/a_1.0.orig.tar.xz', true],
+    ['pool/a/a_1.0.orig-data.tar.gz', true],
+    ['pool/a/a_1.0.orig.tar.gz.asc', true],
+    ['pool/a/a_1.0-1.debian.tar.xz', true],
+    ['pool/a/a_1.0-1.diff.gz', true],
+    ['pool/a/a_1.0.tar.xz', true],
+    ['pool/a_b/latest.deb', false],
+    ['pool/a_amd64.deb', false],
+    ['pool/a_1_amd64.deb.torrent', false],
+  ])('of the old index, %s is believed: %p', async (path, believed) => {
+    const catalogue = catalogueWith();
+    const old = indexFiles([{ path, content: 'x' }]);
+    put(catalogue, { files: releaseFiles(old) });
+    await arrive(catalogue, old.gz);
+    put(catalogue, { files: releaseFiles(after) });
+    expect((await look(catalogue, `${BASE}/${path}`)) !== undefined).toBe(believed);
+  });
+
   test('but not under a name that may have got another content', async () => {
     const catalogue = await swapped({});
     expect(await look(catalogue, `${BASE}/${LATEST.path}`)).toBeUndefined();

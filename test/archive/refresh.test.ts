@@ -351,6 +351,24 @@ describe('Refresh.serve() when the mirror is ill', () => {
     await expect(other).rejects.toHaveProperty('timedOut', true);
   });
 
+  test.each([206, 304])('an answer of %p to no condition is none', async (status) => {
+    const at = locationOf(`${DIST}-updates/InRelease`);
+    mirror.answers.set(at.path, { status });
+    await expect(serve(at)).rejects.toBeInstanceOf(UnavailableError);
+  });
+
+  test('without a copy a status of 503 is passed on, body and all', async () => {
+    const at = locationOf(`${DIST}-updates/InRelease`);
+    mirror.answers.set(at.path, { status: 503, body: bytesOf('later') });
+    expect(await serve(at)).toMatchObject({ status: 503, body: Buffer.from('later') });
+  });
+
+  test('and never without a body, which apt would take for final', async () => {
+    const at = locationOf(`${DIST}-updates/InRelease`);
+    mirror.answers.set(at.path, { status: 503 });
+    expect((await serve(at)).body?.length).toBeGreaterThan(0);
+  });
+
   test('an upstream that is not allowed stays refused', async () => {
     mirror.failure = new RefusedError(403, 'not allowed');
     await expect(serve(IN_RELEASE)).rejects.toBeInstanceOf(RefusedError);
