@@ -47,6 +47,10 @@ export interface FlightParts {
 
 /** apt gives up after 30 s of silence; the mirror is asked for the head when nothing could be shown for this long. */
 const SILENCE_MS = 8_000;
+/** Peers that have the file but don't deliver are waited for this long when the mirror can't help; then apt is told. */
+const HOPE_MS = 20_000;
+/** A mirror that failed is asked again when nothing has come for this long. */
+const RETRY_MIRROR_MS = 5_000;
 /** A flight without readers is kept this long: apt comes back within seconds after a cut. */
 const ORPHAN_MS = 15_000;
 
@@ -95,6 +99,8 @@ export class Flight implements Seeker {
   #state: 'flying' | 'checking' | 'landed' | 'failed' = 'flying';
   #landedMs: number | undefined;
   #visibleMs: number;
+  /** When bytes last came, from whomever. */
+  #movedMs: number;
   #planned = false;
   #wake: (() => void) | undefined;
   #orphan: (() => void) | undefined;
@@ -115,6 +121,7 @@ export class Flight implements Seeker {
     this.#startedMs = parts.clock.nowMs();
     this.#startedWallMs = parts.clock.wallMs();
     this.#visibleMs = this.#startedMs;
+    this.#movedMs = this.#startedMs;
     this.#ready.promise.catch(() => {});
     if (entry.swarms.length > 0 && parts.swarms.hasPeers) {
       this.#want = parts.swarms.look(entry.key, entry.sizeBytes, entry.swarms, this);
@@ -361,9 +368,15 @@ export class Flight implements Seeker {
       this.#startMirror(mirror.from, mirror.to);
     }
     if (requests.length > 0) diary.debug(`${this.name}: ${requests.length} pieces of peers: ${why}`);
-    if (why === 'no source' && !this.#mirrorRun) {
-      this.#fail(this.#mirrorError ?? new UnavailableError(`${this.name}: no source has it`));
-    }
+    if (why === 'no source' && !this.#mirrorRun) this.#withoutSource();
+  }
+
+  /** The mirror can't, and no peer delivers now: one that has the file is given time, and the mirror another chance. */
+  #withoutSource(): void {
+    const error = this.#mirrorError ?? new UnavailableError(`${this.name}: no source has it`);
+    const silentMs = this.#parts.clock.nowMs() - this.#movedMs;
+    if (this.#offers.size === 0 || silentMs > HOPE_MS) return this.#fail(error);
+    if (silentMs > RETRY_MIRROR_MS && !(error instanceof RefusedError)) this.#mirrorUsable = true;
   }
 
   #followRoot(): void {
@@ -478,6 +491,7 @@ export class Flight implements Seeker {
   /** New bytes may be readable, or all are here. */
   #moved(): void {
     const { progress } = this;
+    this.#movedMs = this.#parts.clock.nowMs();
     this.#bytes.grown(progress.contiguousBytes);
     this.#wakeReaders();
     if (progress.complete) this.#check();

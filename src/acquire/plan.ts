@@ -95,7 +95,8 @@ export function planFlight(view: FlightView): Decision {
   const remaining = view.sizeBytes - view.haveBytes;
   const mirrorMs = mirror.latencyMs + (remaining / mirror.bytesPerSecond) * 1000;
   const stallMs = stallLimitMs(view, mirrorMs);
-  const live = offers.filter((o) => o.silentMs < stallMs);
+  // [5] A peer that stalls is dropped, unless it is all there is.
+  const live = mirror.usable ? offers.filter((o) => o.silentMs < stallMs) : offers;
 
   if (live.length === 0) return withoutPeers(view, offers.length > 0);
 
