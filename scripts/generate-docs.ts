@@ -1,0 +1,97 @@
+/**
+ * Writes docs/configuration.md out of src/config/settings.ts, so that the document can't lag behind the program: each
+ * setting's flag, key, default and meaning stand in the code and nowhere else. Running it again changes nothing.
+ * The defaults of folders depend on who runs the daemon; here they are as for an ordinary user.
+ */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { keyOf } from '../src/config/read-settings.ts';
+import { DEFAULT_WAN_UPLOAD, SETTING_NAMES, SETTINGS, type SettingName } from '../src/config/settings.ts';
+import { formatBytes } from '../src/lib/format-bytes.ts';
+import { formatHostPort, type HostPort } from '../src/lib/host-port.ts';
+
+const FOLDERS: { readonly [N in SettingName]?: string } = {
+  cacheDir: '~/.cache/debtorrent',
+  stateDir: '~/.local/state/debtorrent',
+};
+
+const HEAD = `# Settings
+
+<!-- Written by scripts/generate-docs.ts out of src/config/settings.ts. Change it there. -->
+
+Each setting is a flag of \`debtorrent serve\` and a key of its configuration file (TOML), which is read only when
+\`--config FILE\` names it. A flag wins over the file, the file over the default. A key that isn't known is refused, with
+the nearest known one. \`debtorrent config\` prints all settings with their defaults in the form of that file;
+\`debtorrent config --config FILE\` prints what a file makes of them.
+
+`;
+
+const TAIL = `
+- **Lists**: a repeatable flag is given once for each value; in the file it is a list of texts.
+- **Switches**: \`--no-lan\` is \`lan = false\` in the file. This one and \`--no-dht\` are accepted and change nothing yet:
+  nothing is looked for on the LAN or in the DHT.
+- **Sizes and rates**: \`"10 GiB"\`, \`"500MB"\`, \`"2 MiB/s"\`, or a bare number of bytes. kB, MB, GB and TB are powers of
+  1000; KiB, MiB, GiB, TiB and a bare K, M, G, T powers of 1024.
+- **Addresses**: \`HOST:PORT\`, IPv6 in brackets (\`[2001:db8::1]:9989\`). Port 0 takes any free one.
+- **Folders**: the two defaults follow \`XDG_CACHE_HOME\` and \`XDG_STATE_HOME\` where those are set.
+
+## Who changes what, and why
+
+- Machines that share a network: \`--peer\` on each of them, with the address of another.
+- A fleet: \`--with-tracker\` on one machine (or \`debtorrent tracker\`), \`--tracker\` on all the others.
+- A proxy for other machines' APT: \`--listen 0.0.0.0:9988\`. There is no access control but your firewall's.
+- A mirror or repository in your own network: \`--allow-upstream\` with its host; and \`--share\` with its Origin or URI,
+  if its packages may go to other nodes.
+- Little disk: \`--cache-limit\`. A thin line: \`--upload-limit\`, \`--download-limit\`.
+
+## Example
+
+\`\`\`toml
+cache_dir = "/srv/debtorrent"
+cache_limit = "50 GiB"
+peer = ["192.168.1.20:9989", "192.168.1.21:9989"]
+tracker = ["http://tracker.example.org:6969/announce"]
+upload_limit = "5 MiB/s"
+\`\`\`
+`;
+
+/** The whole text of docs/configuration.md. */
+export function configurationDoc(): string {
+  const rows = SETTING_NAMES.map((name) => {
+    const { flag, valueHint, description } = SETTINGS[name];
+    const written = `--${flag}${valueHint === undefined ? '' : ` ${valueHint}`}`;
+    return `| \`${written}\` | \`${keyOf(name)}\` | ${initialOf(name)} | ${cell(description)} |`;
+  });
+  const table = ['| Flag | Key in the file | Default | What it is |', '|---|---|---|---|', ...rows];
+  return `${HEAD}${table.join('\n')}\n${TAIL}`;
+}
+
+/** The default as people would write it. */
+function initialOf(name: SettingName): string {
+  const { kind, initial } = SETTINGS[name];
+  if (name === 'uploadLimit') return `none on the LAN, ${size(DEFAULT_WAN_UPLOAD)}/s beyond`;
+  const folder = FOLDERS[name];
+  if (folder !== undefined) return code(folder);
+  if (initial === undefined) return 'off';
+  if (Array.isArray(initial)) return initial.length === 0 ? 'none' : code(initial.join(' '));
+  if (typeof initial === 'number') return initial === 0 ? 'no limit' : code(size(initial));
+  if (kind === 'off-switch') return code(String(initial));
+  return code(typeof initial === 'object' ? formatHostPort(initial as HostPort) : String(initial));
+}
+
+/** "10 GiB" rather than "10.0 GiB". */
+function size(bytes: number): string {
+  return formatBytes(bytes).replace(/\.0+(?= )/, '');
+}
+
+function code(text: string): string {
+  return `\`${text}\``;
+}
+
+function cell(text: string): string {
+  return text.replaceAll('|', '\\|');
+}
+
+if (import.meta.main) {
+  writeFileSync(join(import.meta.dir, '../docs/configuration.md'), configurationDoc());
+}
