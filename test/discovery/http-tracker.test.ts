@@ -1,0 +1,279 @@
+import { describe, expect, test } from 'bun:test';
+import { TrackerClient, type TrackerClientOptions } from '../../src/discovery/http-tracker.ts';
+import type { HostPort } from '../../src/lib/host-port.ts';
+import { startTracker } from '../../src/tracker/http.ts';
+import { HandClock, PlayedTracker } from './playground.ts';
+
+const A = 'aa'.repeat(20);
+const B = `00ff${'7e25'.repeat(9)}`;
+const MINUTE = 60_000;
+
+interface Found {
+  readonly infoHash: string;
+  readonly peers: HostPort[];
+}
+
+class Stage implements AsyncDisposable {
+  readonly clock = new HandClock();
+  readonly client: TrackerClient;
+  readonly #found: Found[] = [];
+  #waiting: (() => void) | undefined;
+
+  constructor(urls: readonly string[], more: Partial<TrackerClientOptions> = {}) {
+    this.client = new TrackerClient({
+      urls,
+      peerId: new Uint8Array(20).fill(0x2d),
+      port: 9989,
+      clock: this.clock,
+      draw: () => 0.5,
+      found: (infoHash, peers) => {
+        this.#found.push({ infoHash, peers });
+        this.#waiting?.();
+      },
+      ...more,
+    });
+  }
+
+  async found(): Promise<Found> {
+    while (this.#found.length === 0) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#waiting = resolve;
+      await promise;
+    }
+    return this.#found.shift() as Found;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.client[Symbol.asyncDispose]();
+  }
+}
+
+const peer = { host: '127.0.0.1', port: 4001 };
+
+describe('TrackerClient', () => {
+  test('announces started, hands on the peers, and announces again after the interval without an event', async () => {
+    await using tracker = await PlayedTracker.start();
+    tracker.playsStopped = true;
+    const stage = new Stage([tracker.url], { totals: () => ({ uploaded: 7, downloaded: 8 }) });
+    stage.client.setSwarms([B]);
+
+    const first = await tracker.asked();
+    expect(first.request).toMatchObject({
+      event: 'started',
+      port: 9989,
+      uploadedBytes: 7,
+      downloadedBytes: 8,
+    });
+    expect(first.request.infoHash.toHex()).toBe(B);
+    expect(first.request.leftBytes).toBeGreaterThan(0);
+    first.give([peer], 1200);
+    expect(await stage.found()).toEqual({ infoHash: B, peers: [peer] });
+    expect(await stage.clock.nextMs()).toBe(20 * MINUTE);
+
+    stage.clock.advance(20 * MINUTE);
+    const second = await tracker.asked();
+    expect(second.request.event).toBeUndefined();
+    second.give([]);
+    await stage.clock.nextMs();
+
+    const stopping = stage.client[Symbol.asyncDispose]();
+    const last = await tracker.asked();
+    expect(last.request.event).toBe('stopped');
+    last.give([]);
+    await stopping;
+    expect(tracker.unread).toBe(0);
+  });
+
+  test('announces each swarm at each tracker, and says stopped for one that is left', async () => {
+    await using one = await PlayedTracker.start();
+    await using two = await PlayedTracker.start();
+    one.playsStopped = true;
+    two.playsStopped = true;
+    const stage = new Stage([one.url, two.url, one.url, 'udp://127.0.0.1:1']);
+    stage.client.setSwarms([A, B]);
+    for (const tracker of [one, two]) {
+      const asked = [await tracker.asked(), await tracker.asked()];
+      expect(asked.map(({ request }) => request.infoHash.toHex()).toSorted()).toEqual([B, A]);
+      for (const { give } of asked) give([peer]);
+    }
+    for (let i = 0; i < 4; i += 1) await stage.found();
+
+    stage.client.setSwarms([A]);
+    for (const tracker of [one, two]) {
+      const { request, give } = await tracker.asked();
+      expect([request.event, request.infoHash.toHex()]).toEqual(['stopped', B]);
+      give([]);
+    }
+    stage.client.setSwarms([A]);
+    expect(one.unread + two.unread).toBe(0);
+    const stopping = stage.client[Symbol.asyncDispose]();
+    for (const tracker of [one, two]) (await tracker.asked()).give([]);
+    await stopping;
+  });
+
+  test('tries again later after a failure, still with started', async () => {
+    await using tracker = await PlayedTracker.start();
+    await using stage = new Stage([tracker.url]);
+    stage.client.setSwarms([A]);
+    (await tracker.asked()).response.writeHead(503).end('busy');
+    expect(await stage.clock.nextMs()).toBe(15_000);
+    stage.clock.advance(15_000);
+    const second = await tracker.asked();
+    expect(second.request.event).toBe('started');
+    second.response.end('d14:failure reason4:nope' + 'e');
+    expect(await stage.clock.nextMs()).toBe(30_000);
+    stage.clock.advance(30_000);
+    (await tracker.asked()).response.end('<html>');
+    expect(await stage.clock.nextMs()).toBe(60_000);
+    stage.clock.advance(60_000);
+    const torn = (await tracker.asked()).response.writeHead(200, { 'content-length': 1000 });
+    torn.write('d8:', () => torn.destroy());
+    expect(await stage.clock.nextMs()).toBe(120_000);
+  });
+
+  test('announceNow() waits for what the tracker allows and is heard then', async () => {
+    await using tracker = await PlayedTracker.start();
+    await using stage = new Stage([tracker.url]);
+    stage.client.setSwarms([A]);
+    (await tracker.asked()).give([peer]);
+    await stage.found();
+    await stage.clock.nextMs();
+    stage.client.announceNow();
+    expect(await stage.clock.nextMs()).toBe(15_000);
+    stage.clock.advance(15_000);
+    const { request, give } = await tracker.asked();
+    expect(request.event).toBeUndefined();
+    give([]);
+  });
+
+  test('completed() is said once, with nothing left', async () => {
+    await using tracker = await PlayedTracker.start();
+    await using stage = new Stage([tracker.url]);
+    stage.client.setSwarms([A]);
+    (await tracker.asked()).give([peer]);
+    await stage.found();
+    await stage.clock.nextMs();
+    stage.client.completed(A);
+    stage.client.completed(A);
+    const { request, give } = await tracker.asked();
+    expect([request.event, request.leftBytes]).toEqual(['completed', 0]);
+    give([]);
+    await stage.clock.nextMs();
+    expect(tracker.unread).toBe(0);
+  });
+
+  test('drops addresses that a stranger must not make us dial', async () => {
+    await using tracker = await PlayedTracker.start();
+    await using stage = new Stage([tracker.url]);
+    stage.client.setSwarms([A]);
+    (await tracker.asked()).give([
+      { host: '169.254.169.254', port: 80 },
+      { host: '224.0.0.1', port: 80 },
+      { host: '0.0.0.0', port: 80 },
+      { host: '192.0.2.1', port: 0 },
+      { host: '192.0.2.7', port: 9989 },
+      { host: 'fe80::1', port: 9989 },
+      { host: '2001:db8::7', port: 9989 },
+    ]);
+    const { peers } = await stage.found();
+    expect(peers.map(({ host }) => host).toSorted()).toEqual(['192.0.2.7', '2001:db8::7']);
+  });
+
+  test('uses at most 200 peers of an answer', async () => {
+    await using tracker = await PlayedTracker.start();
+    await using stage = new Stage([tracker.url]);
+    stage.client.setSwarms([A]);
+    (await tracker.asked()).give(
+      Array.from({ length: 5000 }, (_, i) => ({ host: `10.0.${i >> 8}.${i & 255}`, port: 1 })),
+    );
+    expect((await stage.found()).peers.length).toBe(200);
+  });
+
+  test('refuses an answer of more than 1 MiB', async () => {
+    await using tracker = await PlayedTracker.start();
+    await using stage = new Stage([tracker.url]);
+    stage.client.setSwarms([A]);
+    (await tracker.asked()).response.end(new Uint8Array(2 ** 20 + 1).fill(0x64));
+    expect(await stage.clock.nextMs()).toBe(15_000);
+  });
+
+  test('follows a redirect, and not in a ring', async () => {
+    await using tracker = await PlayedTracker.start();
+    await using stage = new Stage([tracker.url]);
+    stage.client.setSwarms([A]);
+    const redirect = await tracker.asked();
+    const query = `?info_hash=${'%aa'.repeat(20)}&peer_id=${'-'.repeat(20)}&port=9989`;
+    redirect.response.writeHead(302, { location: `/other${query}` }).end();
+    const other = await tracker.asked();
+    expect(other.path).toBe('/other');
+    other.give([peer]);
+    await stage.found();
+    await stage.clock.nextMs();
+
+    stage.clock.advance(15 * MINUTE);
+    for (let i = 0; i < 4; i += 1) {
+      const { response } = await tracker.asked();
+      response.writeHead(302, { location: `/ring${query}` }).end();
+    }
+    expect(await stage.clock.nextMs()).toBe(15_000);
+    expect(tracker.unread).toBe(0);
+  });
+
+  test('goes to the tracker itself whatever http_proxy says', async () => {
+    await using tracker = await PlayedTracker.start();
+    const before = process.env.http_proxy;
+    process.env.http_proxy = 'http://127.0.0.1:1';
+    try {
+      await using stage = new Stage([tracker.url]);
+      stage.client.setSwarms([A]);
+      (await tracker.asked()).give([peer]);
+      await stage.found();
+    } finally {
+      if (before === undefined) delete process.env.http_proxy;
+      else process.env.http_proxy = before;
+    }
+  });
+
+  test('has a few requests in flight, not all, and gets all done', async () => {
+    await using tracker = await PlayedTracker.start();
+    await using stage = new Stage([tracker.url]);
+    const hashes = Array.from({ length: 30 }, (_, i) => i.toString(16).padStart(40, '0'));
+    stage.client.setSwarms(hashes);
+    const asked = await Promise.all([1, 2, 3, 4, 5, 6, 7, 8].map(() => tracker.asked()));
+    expect(tracker.unread).toBe(0);
+    for (const { give } of asked) give([peer]);
+    for (let i = 8; i < 30; i += 1) (await tracker.asked()).give([peer]);
+    const seen = new Set<string>();
+    for (let i = 0; i < 30; i += 1) seen.add((await stage.found()).infoHash);
+    expect(seen.size).toBe(30);
+  });
+
+  test('is disposed of in about two seconds when the tracker hangs', async () => {
+    await using tracker = await PlayedTracker.start();
+    tracker.playsStopped = true;
+    const stage = new Stage([tracker.url]);
+    stage.client.setSwarms([A]);
+    (await tracker.asked()).give([peer]);
+    await stage.found();
+    const stopping = stage.client[Symbol.asyncDispose]();
+    expect((await tracker.asked()).request.event).toBe('stopped');
+    await stopping;
+    stage.client.setSwarms([B]);
+    stage.client.announceNow();
+    expect(tracker.unread).toBe(0);
+  });
+
+  test('two nodes meet at a real tracker, and one that left is not named', async () => {
+    await using tracker = await startTracker({ listen: { host: '127.0.0.1', port: 0 } });
+    const url = `http://127.0.0.1:${tracker.address.port}/announce`;
+    await using first = new Stage([url], { port: 4001 });
+    first.client.setSwarms([B]);
+    await first.clock.nextMs();
+    {
+      await using second = new Stage([url], { port: 4002 });
+      second.client.setSwarms([A, B]);
+      expect(await second.found()).toEqual({ infoHash: B, peers: [{ host: '127.0.0.1', port: 4001 }] });
+    }
+    expect(tracker.stats()).toMatchObject({ swarms: 1, peers: 1, refused: 0 });
+  });
+});
