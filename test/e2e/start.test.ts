@@ -43,6 +43,7 @@ test('`npm start` serves, says how apt uses it, keeps to the cache folder, and e
     await reading;
     await expect(fetch(`http://${at}/`, { proxy: false } as RequestInit)).rejects.toThrow();
   } finally {
-    child.kill('SIGKILL');
+    // Not SIGKILL: npm could not pass that on, and the daemon would outlive the test.
+    child.kill('SIGTERM');
   }
 });
