@@ -21,7 +21,7 @@ export const DEFAULT_LIMITS: PeerTableLimits = {
   maxSwarms: 20_000,
   maxSwarmPeers: 10_000,
   maxAddressPeers: 256,
-  maxPeers: 500_000,
+  maxPeers: 250_000,
   expirySeconds: 35 * 60,
 };
 
