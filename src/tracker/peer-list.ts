@@ -1,9 +1,9 @@
 /**
- * The peers of one swarm and one address family, in columns rather than objects: an IPv4 peer takes about 270
- * bytes, maps and slack included.
- * Decides who is in an answer: half of it near the asker (same /24, else /16; for IPv6 same /64, else /48), the rest
- * at random, so that nearness helps and never splits a swarm. Never the asker itself. A loopback peer, which is on the
- * tracker's own machine, is given to others under the address at which they reached the tracker. Invariant: slots 0 … size-1 are in use, and `#slotOf` has each of them once.
+ * The peers of one swarm and one address family, in columns rather than objects: an IPv4 peer takes about 270 bytes,
+ * maps and slack included. Decides who is in an answer: half of it near the asker (same /24, else /16; for IPv6 same
+ * /64, else /48), the rest at random, so that nearness helps and never splits a swarm. Never the asker itself. A
+ * loopback peer, which is on the tracker's own machine, is given to others under the address at which they reached
+ * the tracker. Invariant: slots 0 … size-1 are in use, and `#slotOf` has each of them once.
  */
 
 /** A number from 0 (included) to 1 (not): chance comes in from outside. */
