@@ -2,7 +2,7 @@
 import { expect, test } from 'bun:test';
 import { expectRight, QUICK, SINGLE_PIECE } from '../fixtures/archive.ts';
 import { eventually } from '../fixtures/eventually.ts';
-import { connected, Scene } from '../fixtures/scene.ts';
+import { connected, expectPoolUntouched, Scene } from '../fixtures/scene.ts';
 
 const hostOf = ({ address }: { readonly address: string }) => address.replace(/:\d+$/, '');
 
@@ -13,7 +13,7 @@ test('the scripted peer is believed when it is honest: all comes from it', async
   const client = await scene.apt(daemon);
   await connected(daemon);
   expectRight(scene.archive, await client.download(QUICK), QUICK);
-  expect(scene.mirror.poolRequests).toEqual([]);
+  expectPoolUntouched(scene, daemon);
   expect((await daemon.status()).banned).toEqual([]);
 });
 

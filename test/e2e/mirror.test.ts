@@ -1,7 +1,7 @@
 /** One node, no peers: real apt-get, the built binary, a signed archive. */
 import { expect, test } from 'bun:test';
 import { ALL, bytesOf, expectRight, QUICK } from '../fixtures/archive.ts';
-import { Scene } from '../fixtures/scene.ts';
+import { expectPoolUntouched, Scene } from '../fixtures/scene.ts';
 import { SignedRepository } from '../fixtures/signed-repository.ts';
 
 test('cold: everything comes from the mirror, each file once; warm: the mirror hears of no file', async () => {
@@ -19,7 +19,7 @@ test('cold: everything comes from the mirror, each file once; warm: the mirror h
   scene.mirror.clearLog();
   const warm = await scene.apt(daemon);
   expectRight(scene.archive, await warm.download(ALL), ALL);
-  expect(scene.mirror.poolRequests).toEqual([]);
+  expectPoolUntouched(scene, daemon);
   expect((await daemon.status()).bytes.fromStore).toBeGreaterThanOrEqual(bytesOf(scene.archive, ALL));
 });
 

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'bun:test';
 import { ALL, bytesOf, expectRight, QUICK } from '../fixtures/archive.ts';
 import { freePort } from '../fixtures/free-port.ts';
-import { connected, Scene } from '../fixtures/scene.ts';
+import { connected, expectPoolUntouched, Scene } from '../fixtures/scene.ts';
 import { TrackerProcess } from '../fixtures/tracker.ts';
 
 /** The second node's apt-get gets `names` though the pool of the mirror is left alone. */
@@ -15,7 +15,7 @@ async function expectAllFromPeers(
   await connected(second);
   scene.mirror.clearLog();
   expectRight(scene.archive, await client.download(names), names);
-  expect(scene.mirror.poolRequests).toEqual([]);
+  expectPoolUntouched(scene, second);
   expect((await second.status()).bytes.fromPeers).toBeGreaterThanOrEqual(bytesOf(scene.archive, names));
 }
 
@@ -65,5 +65,5 @@ test('after restarts of both nodes they find and serve each other again', async 
   await connected(second);
   scene.mirror.clearLog();
   expectRight(scene.archive, await client.download(QUICK), QUICK);
-  expect(scene.mirror.poolRequests).toEqual([]);
+  expectPoolUntouched(scene, second);
 });

@@ -3,7 +3,7 @@ import { expect, test } from 'bun:test';
 import { bytesOf, expectRight, QUICK, testArchive } from '../fixtures/archive.ts';
 import { MirrorServer } from '../fixtures/mirror-server.ts';
 import { Network } from '../fixtures/network.ts';
-import { connected, Scene } from '../fixtures/scene.ts';
+import { connected, expectPoolUntouched, Scene } from '../fixtures/scene.ts';
 
 test("the second machine's apt-get has all files of the pool from the first", async () => {
   await using network = await Network.open();
@@ -22,7 +22,7 @@ test("the second machine's apt-get has all files of the pool from the first", as
   scene.mirror.clearLog();
   expectRight(archive, await secondApt.install(QUICK), QUICK);
 
-  expect(scene.mirror.poolRequests).toEqual([]);
+  expectPoolUntouched(scene, second);
   const { bytes, peers } = await second.status();
   expect(bytes.fromPeers).toBeGreaterThanOrEqual(bytesOf(archive, QUICK));
   expect(peers.map(({ address }) => address.replace(/:\d+$/, ''))).toEqual([left.address]);
