@@ -1,8 +1,9 @@
 /**
- * The one place where this program calls fetch. It decides the options that must never differ: bodies as they are
- * on the wire (Bun's fetch unpacks Content-Encoding and keeps the old length), no proxy of the environment (we are
- * the proxy: http_proxy may well name us), redirects left to the caller (each hop has to be checked).
- * It doesn't decide which address may be asked: upstream-policy does. A test looks for other calls of fetch.
+ * The one place where files and our own status are fetched (trackers are asked by a lower room). It decides the options
+ * that must never differ: bodies as they are on the wire (Bun's fetch unpacks Content-Encoding and keeps the old
+ * length), no proxy of the environment (we are the proxy: http_proxy may well name us), redirects left to the caller
+ * (each hop has to be checked). It doesn't decide which address may be asked: upstream-policy does. A test looks for
+ * other calls of fetch.
  */
 export interface RawRequest {
   readonly method?: 'GET' | 'HEAD';

@@ -36,18 +36,17 @@ test('fetchRaw() leaves redirects to the caller', async () => {
   expect([answer.status, origin.asked.length]).toEqual([302, 1]);
 });
 
-test('fetchRaw() is the only place in src that calls fetch', async () => {
+test('fetch is called in no place of src that forgets its traps, and in mirror only by fetchRaw()', async () => {
   const root = new URL('../../src/', import.meta.url).pathname;
   const callers: string[] = [];
   for await (const path of new Glob('**/*.ts').scan(root)) {
-    if (
-      /(?:\b(?:await|return|void)|[=(,:?>])\s*fetch\(|globalThis\.fetch|Bun\.fetch/.test(
-        withoutComments(await Bun.file(root + path).text()),
-      )
-    )
-      callers.push(path);
+    const source = withoutComments(await Bun.file(root + path).text());
+    if (!/(?:\b(?:await|return|void)|[=(,:?>])\s*fetch\(|globalThis\.fetch|Bun\.fetch/.test(source)) continue;
+    callers.push(path);
+    for (const option of ['decompress: false', 'proxy: false', "redirect: '"])
+      expect([path, source]).toEqual([path, expect.stringContaining(option)]);
   }
-  expect(callers).toEqual(['mirror/fetch-raw.ts']);
+  expect(callers.filter((path) => !path.startsWith('discovery/'))).toEqual(['mirror/fetch-raw.ts']);
 });
 
 function withoutComments(source: string): string {
