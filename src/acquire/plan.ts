@@ -105,12 +105,19 @@ export function planFlight(view: FlightView): Decision {
   const peersSlower = mirror.usable && peersMs > mirrorMs * SLOWER_FACTOR + SLOWER_GRACE_MS;
 
   const requests = assign(view, live, peersSlower);
+  // Pieces that nobody has who could be asked: waiting for peers won't bring them.
+  const uncovered = mirror.usable && !mirror.run ? uncoveredRun(view, live) : undefined;
+  if (uncovered) {
+    const wakeAtMs = nowMs + REVIEW_MS;
+    return { requests, mirror: { kind: 'start', ...uncovered }, wakeAtMs, why: 'no peer has these pieces: the mirror' };
+  }
   const wakeAtMs = nowMs + Math.min(stallMs, REVIEW_MS);
   if (mirror.run) {
     const rest = (mirror.run.to - mirror.run.at) * view.pieceLength;
     // [2] peers suffice: rest, unless what is left of the run is on its way already.
     const nearlyDone = rest <= mirror.bytesPerSecond * (mirror.latencyMs / 1000) + view.pieceLength;
-    if (!peersSlower && !nearlyDone) {
+    const covered = live.some((o) => o.has(mirror.run?.at ?? -1));
+    if (!peersSlower && !nearlyDone && covered) {
       return {
         requests,
         mirror: { kind: 'stop' },
@@ -189,6 +196,16 @@ function mirrorRun(
   while (from < view.pieces.length && !free(from)) from += 1;
   let to = from;
   while (to < view.pieces.length && free(to)) to += 1;
+  return to > from ? { from, to } : undefined;
+}
+
+/** The first run of missing pieces that none of these peers has. */
+function uncoveredRun(view: FlightView, live: readonly OfferView[]): { from: number; to: number } | undefined {
+  const bare = (piece: number) => view.pieces[piece] === MISSING && !live.some((o) => o.has(piece));
+  let from = view.head;
+  while (from < view.pieces.length && !bare(from)) from += 1;
+  let to = from;
+  while (to < view.pieces.length && bare(to)) to += 1;
   return to > from ? { from, to } : undefined;
 }
 
