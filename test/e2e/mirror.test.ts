@@ -1,7 +1,7 @@
 /** One node, no peers: real apt-get, the built binary, a signed archive. */
 import { expect, test } from 'bun:test';
 import { ALL, bytesOf, expectRight, QUICK } from '../fixtures/archive.ts';
-import { expectPoolUntouched, Scene } from '../fixtures/scene.ts';
+import { expectPoolUntouched, inSwarm, Scene } from '../fixtures/scene.ts';
 import { SignedRepository } from '../fixtures/signed-repository.ts';
 
 test('cold: everything comes from the mirror, each file once; warm: the mirror hears of no file', async () => {
@@ -53,6 +53,18 @@ test('after a restart the catalogue still names the files, with the mirror switc
   await daemon.restart();
   await scene.mirror.switchOff();
   expectRight(scene.archive, await client.download(QUICK), QUICK);
+});
+
+test('a node that is killed or stopped right after `update` still knows the archive when it is back', async () => {
+  await using scene = await Scene.open();
+  const daemon = await scene.daemon();
+  const client = await scene.apt(daemon);
+  await daemon.kill9();
+  await daemon.start();
+  await inSwarm(scene, daemon);
+
+  expectRight(scene.archive, await client.download(QUICK), QUICK);
+  expect((await daemon.status()).store.bytes).toBeGreaterThanOrEqual(bytesOf(scene.archive, QUICK));
 });
 
 test('a new version that the archive publishes is what apt gets', async () => {

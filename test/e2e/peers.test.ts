@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'bun:test';
 import { ALL, bytesOf, expectRight, QUICK } from '../fixtures/archive.ts';
 import { freePort } from '../fixtures/free-port.ts';
-import { connected, expectPoolUntouched, Scene } from '../fixtures/scene.ts';
+import { connected, expectPoolUntouched, inSwarm, Scene } from '../fixtures/scene.ts';
 import { TrackerProcess } from '../fixtures/tracker.ts';
 
 /** The second node's apt-get gets `names` though the pool of the mirror is left alone. */
@@ -60,6 +60,7 @@ test('after restarts of both nodes they find and serve each other again', async 
   const first = await scene.seeder(QUICK);
   const second = await scene.daemon({ peers: [first.peerAddress] });
   const client = await scene.apt(second);
+  await inSwarm(scene, second);
   await first.restart();
   await second.restart();
   await connected(second);
