@@ -51,8 +51,6 @@ const PLANS: Readonly<Record<string, readonly Section[]>> = {
   system: [build, system],
 };
 
-if (import.meta.main) process.exit(await main());
-
 async function main(): Promise<number> {
   const { values } = parseArgs({ options: { only: { type: 'string', default: 'all' } } });
   const plan = PLANS[values.only];
@@ -121,3 +119,5 @@ export function judgeReport(report: string, exitCode: number): Outcome & { reado
     return { passed, failed: 1, closing: `${closing}\nbut exit code ${exitCode}: a failure` };
   return { passed, failed, closing };
 }
+
+if (import.meta.main) process.exit(await main());
