@@ -1,0 +1,41 @@
+/** The archive of real packages that corpus.sh builds: what is in it, and where. */
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+export interface Corpus {
+  /** dists/ and pool/ lie here. */
+  readonly root: string;
+  readonly keyring: string;
+  readonly suite: string;
+  /** All package names. */
+  readonly packages: readonly string[];
+  readonly bytes: number;
+  /** Below root: the largest .deb, and one of about 20 KB. */
+  readonly bigFile: string;
+  readonly smallFile: string;
+}
+
+const SMALL_BYTES = 20 * 1024;
+
+/** BENCH_CORPUS, or "corpus" in the benches' directory below the system's temporary one. Throws when nothing is there. */
+export function openCorpus(): Corpus {
+  const root = process.env.BENCH_CORPUS ?? join(tmpdir(), 'debtorrent-bench/corpus');
+  if (!existsSync(join(root, 'packages.txt'))) {
+    throw new Error(`there is no corpus in ${root}: run bench/corpus.sh, or name one by BENCH_CORPUS`);
+  }
+  const debs = readdirSync(join(root, 'pool'), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.deb'))
+    .map((name) => ({ path: `pool/${name}`, bytes: statSync(join(root, 'pool', name)).size }));
+  const nearestTo = (bytes: number) =>
+    debs.toSorted((a, b) => Math.abs(a.bytes - bytes) - Math.abs(b.bytes - bytes))[0]?.path ?? '';
+  return {
+    root,
+    keyring: join(root, 'keyring.gpg'),
+    suite: 'bookworm',
+    packages: readFileSync(join(root, 'packages.txt'), 'utf8').trim().split('\n'),
+    bytes: debs.reduce((sum, { bytes }) => sum + bytes, 0),
+    bigFile: nearestTo(Number.MAX_SAFE_INTEGER),
+    smallFile: nearestTo(SMALL_BYTES),
+  };
+}

@@ -1,0 +1,80 @@
+/** How the benches start debtorrent: the built binary, or src/main.ts by Bun with DEBTORRENT_DEV=1, as the tests do. */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { freePort } from '../../test/fixtures/free-port.ts';
+import { Service } from './service.ts';
+
+const root = join(import.meta.dir, '../..');
+
+/** The program and its first arguments. */
+export const DEBTORRENT: readonly string[] =
+  process.env.DEBTORRENT_DEV === '1'
+    ? [process.execPath, join(root, 'src/main.ts')]
+    : [join(root, 'dist/debtorrent')];
+
+export interface NodeOptions {
+  /** Cache, state and log lie here; kept, so that a second start on it is a warm one. */
+  readonly directory: string;
+  /** "127.0.0.1:8080": the mirror, which is allowed though it is on loopback. */
+  readonly mirror: string;
+  /** HOST:PORT of other nodes. */
+  readonly peers?: readonly string[];
+  readonly cacheLimit?: string;
+}
+
+/** The part of /api/status that benches look at. */
+export interface NodeStatus {
+  readonly bytes: { readonly fromPeers: number; readonly fromMirror: number };
+  readonly swarms: readonly unknown[];
+  readonly peers: readonly unknown[];
+  readonly store: { readonly files: number; readonly bytes: number };
+  readonly transfers: readonly unknown[];
+}
+
+/** One running daemon. It shares the benches' archive, as it would share Debian's: what that costs belongs to it. */
+export class BenchNode implements AsyncDisposable {
+  readonly service: Service;
+  readonly proxyUrl: string;
+  readonly peerAddress: string;
+
+  static async start({ directory, mirror, peers = [], cacheLimit }: NodeOptions): Promise<BenchNode> {
+    mkdirSync(directory, { recursive: true });
+    const [port, peerPort] = [await freePort(), await freePort()];
+    const service = await Service.start({
+      command: [
+        ...DEBTORRENT,
+        'serve',
+        ...['--listen', `127.0.0.1:${port}`, '--peer-listen', `127.0.0.1:${peerPort}`],
+        ...['--cache-dir', join(directory, 'cache'), '--state-dir', join(directory, 'state')],
+        ...['--no-lan', '--no-dht', '--allow-upstream', mirror, '--share', 'Bench', '--log-level', 'warn'],
+        ...(cacheLimit === undefined ? [] : ['--cache-limit', cacheLimit]),
+        ...peers.flatMap((peer) => ['--peer', peer]),
+      ],
+      port,
+      logFile: join(directory, 'log'),
+    });
+    return new BenchNode(service, `http://127.0.0.1:${port}`, `127.0.0.1:${peerPort}`);
+  }
+
+  private constructor(service: Service, proxyUrl: string, peerAddress: string) {
+    this.service = service;
+    this.proxyUrl = proxyUrl;
+    this.peerAddress = peerAddress;
+  }
+
+  get pid(): number {
+    return this.service.pid;
+  }
+
+  async status(): Promise<NodeStatus> {
+    const answer = await fetch(`${this.proxyUrl}/api/status`, {
+      proxy: false,
+      keepalive: false,
+    } as RequestInit);
+    return (await answer.json()) as NodeStatus;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.service[Symbol.asyncDispose]();
+  }
+}
