@@ -113,7 +113,7 @@ async function stream(
     const useful = start < from ? chunk.subarray(from - start) : chunk;
     reached(at);
     if (!options.bytes(at - useful.length, useful)) return 'enough';
-    const waitMs = options.bucket.take(chunk.length, options.clock.nowMs());
+    const waitMs = options.bucket.spend(chunk.length, options.clock.nowMs());
     if (waitMs > 0) await pause(options.clock, waitMs);
     if (at >= options.to) return 'end';
   }

@@ -3,7 +3,7 @@
  * The bucket holds a quarter of a second's worth, at least one block of 16 KiB, so that slow limits still move.
  */
 export class TokenBucket {
-  #bytesPerSecond: number;
+  readonly #bytesPerSecond: number;
   #tokens: number;
   #filledMs: number;
 
@@ -17,19 +17,34 @@ export class TokenBucket {
     return this.#bytesPerSecond === 0;
   }
 
-  /** Milliseconds to wait before `bytes` may pass; 0 = they passed just now and are paid for. */
+  /**
+   * For bytes that can be held back: milliseconds to wait before `bytes` may pass, nothing being paid; 0 = they pass
+   * now and are paid for.
+   */
   take(bytes: number, nowMs: number): number {
     if (this.unlimited) return 0;
-    this.#tokens = Math.min(
-      this.#capacity(),
-      this.#tokens + ((nowMs - this.#filledMs) / 1000) * this.#bytesPerSecond,
-    );
-    this.#filledMs = nowMs;
+    this.#fill(nowMs);
+    if (this.#tokens <= 0) return this.#debtMs();
     // Going into debt is allowed from a positive balance: blocks larger than the bucket must pass too.
-    if (this.#tokens > 0) {
-      this.#tokens -= bytes;
-      return 0;
-    }
+    this.#tokens -= bytes;
+    return 0;
+  }
+
+  /** For bytes that are here already: they are paid for, and the answer is how long to take no more, milliseconds. */
+  spend(bytes: number, nowMs: number): number {
+    if (this.unlimited) return 0;
+    this.#fill(nowMs);
+    this.#tokens -= bytes;
+    return this.#tokens > 0 ? 0 : this.#debtMs();
+  }
+
+  #fill(nowMs: number): void {
+    const grown = ((nowMs - this.#filledMs) / 1000) * this.#bytesPerSecond;
+    this.#tokens = Math.min(this.#capacity(), this.#tokens + grown);
+    this.#filledMs = nowMs;
+  }
+
+  #debtMs(): number {
     return Math.max(1, Math.ceil((-this.#tokens / this.#bytesPerSecond) * 1000));
   }
 

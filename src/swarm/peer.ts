@@ -15,8 +15,10 @@ import {
   ARCHIVE_VERSION,
   type ArchiveMessage,
   blindSwarm,
+  type ClaimEntry,
   decodeArchiveMessage,
   encodeArchiveMessage,
+  Grade,
   type HaveEntry,
   MAX_HELLO_SWARMS,
   MAX_WANT_KEYS,
@@ -65,6 +67,12 @@ export interface OwnSwarm {
   readonly info: Uint8Array;
 }
 
+/** What a peer says it is fetching from the mirror; due by our clock. */
+export interface Claim {
+  readonly pieces: readonly NumberRange[];
+  readonly dueMs: number;
+}
+
 /** What a peer needs of the node. */
 export interface PeerNode {
   readonly clock: Clock;
@@ -104,6 +112,8 @@ const STRANGER_LIMIT_MS = 30_000;
 const SILENCE_LIMIT_MS = 240_000;
 const KEEP_ALIVE_MS = 100_000;
 const MAX_OPEN_WANTS = 1_024;
+/** 36 bytes each, so that a message of 64 KiB holds them. */
+const MAX_HASHES_A_HAVE = 1_024;
 /** How long an answer is waited for at first, and at most. */
 const FIRST_ANSWER_WAIT_MS = 150;
 const MAX_ANSWER_WAIT_MS = 500;
@@ -141,10 +151,14 @@ export class Peer implements FramerSink {
   /** Their open wants, number → key, and back. */
   readonly #theirWants = new Map<number, Sha256>();
   readonly #theirKeys = new Map<Sha256, number>();
+  /** What they say they are fetching from the mirror, by key. */
+  readonly #claims = new Map<Sha256, Claim>();
   #batch: Want[] = [];
   #askedMs = new Map<number, number>();
   #answerMs: number | undefined;
   #leftUnanswered = 0;
+  /** Takes back the timer that ends a pause of reading (download limit). */
+  #resume: (() => void) | undefined;
   #heardMs: number;
   #spokeMs: number;
 
@@ -238,7 +252,8 @@ export class Peer implements FramerSink {
     if (this.#leftUnanswered >= MAX_LEFT_UNANSWERED) return 0;
     if (this.#answerMs === undefined) return FIRST_ANSWER_WAIT_MS;
     // Its answer queues behind the payload that is on its way to us.
-    const queueMs = (this.queuedBytes / Math.max(this.bytesPerSecond() ?? Number.POSITIVE_INFINITY, 1)) * 1000;
+    const queueMs =
+      (this.queuedBytes / Math.max(this.bytesPerSecond() ?? Number.POSITIVE_INFINITY, 1)) * 1000;
     return Math.min(MAX_ANSWER_WAIT_MS, Math.max(MIN_ANSWER_WAIT_MS, 4 * this.#answerMs) + 2 * queueMs);
   }
 
@@ -285,6 +300,24 @@ export class Peer implements FramerSink {
     this.#downloads.cancel(offer, piece);
   }
 
+  /** Whether it looks for the same file as we. */
+  looksFor(key: Sha256): boolean {
+    return this.ready && this.#theirKeys.has(key);
+  }
+
+  claimOn(key: Sha256): Claim | undefined {
+    return this.#claims.get(key);
+  }
+
+  /** Tells it what we are fetching from the mirror of a file that both look for. */
+  claim(want: Want, pieces: readonly NumberRange[], etaMs: number): void {
+    if (!this.ready || !want.asked.has(this)) return;
+    this.#sendArchive({
+      kind: 'claim',
+      entries: [{ want: want.number, pieces, etaMs: Math.max(0, Math.round(etaMs)) }],
+    });
+  }
+
   /** The piece layer under the root that this peer stated. Rejects when it can't or won't give it. */
   layer(offer: Offer): Promise<Uint8Array> {
     if (!offer.root) return Promise.reject(new ProtocolError('no root stated'));
@@ -297,13 +330,16 @@ export class Peer implements FramerSink {
   offerIfWanted(servable: Servable): void {
     const number = this.#theirKeys.get(servable.key);
     if (number === undefined || !this.ready || !servable.swarms.some((s) => this.#shared.has(s))) return;
-    this.#sendHaves([this.#uploads.offer(number, servable)]);
+    this.#sendHaves(this.#entriesFor(number, servable));
   }
 
-  pieceVerified(key: Sha256, piece: number): void {
-    const number = this.#theirKeys.get(key);
+  /** One more piece of a file that is offered already. With its hash where the file has no tree yet. */
+  pieceVerified(servable: Servable, piece: number): void {
+    const number = this.#theirKeys.get(servable.key);
     const wire = number === undefined ? undefined : this.#uploads.numberOf(number, piece);
-    if (wire !== undefined) this.send(encodeHave(wire));
+    if (number === undefined || wire === undefined) return;
+    if (servable.hearsay) this.#sendHaves([this.#uploads.offer(number, servable, [piece])]);
+    else this.send(encodeHave(wire));
   }
 
   /** The file is gone: lt_donthave for each piece that was offered (BEP 54). */
@@ -488,7 +524,8 @@ export class Peer implements FramerSink {
         for (const number of numbersOf(message.ranges)) this.#theyHaveNone(number);
         return;
       case 'claim':
-        return; // its place is here; nothing is promised to peers yet
+        for (const entry of message.entries) this.#theyClaim(entry);
+        return;
     }
   }
 
@@ -509,16 +546,36 @@ export class Peer implements FramerSink {
           () => this.#answerLater(number, key, undefined),
         );
       } else {
-        haves.push(this.#uploads.offer(number, found));
+        haves.push(...this.#entriesFor(number, found));
       }
     });
     this.#sendHaves(haves);
     if (none.length > 0) this.#sendArchive({ kind: 'none', ranges: rangesOf(none) });
+    for (const key of keys) this.#node.wants.fellowChanged(key);
+  }
+
+  #theyClaim({ want, pieces, etaMs }: ClaimEntry): void {
+    const key = this.#theirWants.get(want);
+    if (key === undefined) return;
+    this.#claims.set(key, { pieces, dueMs: this.#node.clock.nowMs() + etaMs });
+    this.#node.wants.fellowChanged(key);
+  }
+
+  /** What there is to say of a file: one entry, or several where it takes more hashes than one message holds. */
+  #entriesFor(number: number, servable: Servable): HaveEntry[] {
+    const { count } = servable.pieces;
+    if (!servable.hearsay || count <= MAX_HASHES_A_HAVE) return [this.#uploads.offer(number, servable)];
+    const entries: HaveEntry[] = [];
+    for (let from = 0; from < count; from += MAX_HASHES_A_HAVE) {
+      const pieces = Array.from({ length: Math.min(MAX_HASHES_A_HAVE, count - from) }, (_, i) => from + i);
+      entries.push(this.#uploads.offer(number, servable, pieces));
+    }
+    return entries;
   }
 
   #answerLater(number: number, key: Sha256, servable: Servable | undefined): void {
     if (this.#closed || this.#theirWants.get(number) !== key) return;
-    if (servable) this.#sendHaves([this.#uploads.offer(number, servable)]);
+    if (servable) this.#sendHaves(this.#entriesFor(number, servable));
     else this.#sendArchive({ kind: 'none', ranges: [{ first: number, count: 1 }] });
   }
 
@@ -526,7 +583,11 @@ export class Peer implements FramerSink {
     const key = this.#theirWants.get(number);
     if (key === undefined) return;
     this.#theirWants.delete(number);
-    if (this.#theirKeys.get(key) === number) this.#theirKeys.delete(key);
+    if (this.#theirKeys.get(key) === number) {
+      this.#theirKeys.delete(key);
+      this.#claims.delete(key);
+      this.#node.wants.fellowChanged(key);
+    }
     this.#uploads.withdraw(number);
   }
 
@@ -536,7 +597,8 @@ export class Peer implements FramerSink {
     this.#answered(entry.want);
     const { pieces } = want;
     // Another size than the catalogue's, or no root where one is needed: not our file.
-    if (entry.sizeBytes !== pieces.sizeBytes || (!pieces.isSingle && !entry.root)) {
+    const hasTree = entry.root !== undefined || entry.grade === Grade.firstHand;
+    if (entry.sizeBytes !== pieces.sizeBytes || (!pieces.isSingle && !hasTree)) {
       return this.#node.wants.answered(want, this, this.#node.readyPeers());
     }
     if (entry.pieces && entry.pieces.length !== Math.ceil(pieces.count / 8)) {
@@ -550,6 +612,8 @@ export class Peer implements FramerSink {
       want.offers.set(this, offer);
     }
     offer.state(entry.grade, entry.root, entry.pieces);
+    if (entry.firstHand) offer.hear(entry.firstHand, true);
+    if (entry.secondHand) offer.hear(entry.secondHand, false);
     want.unanswered.delete(this);
     want.seeker.offered(offer);
   }
@@ -665,10 +729,15 @@ export class Peer implements FramerSink {
   #downloaded(bytes: number): void {
     this.bytesDown += bytes;
     this.#node.moved(this, 'down', bytes);
-    const waitMs = this.#node.downloadBucket.take(bytes, this.#node.clock.nowMs());
+    const { clock, downloadBucket } = this.#node;
+    const waitMs = downloadBucket.spend(bytes, clock.nowMs());
     if (waitMs === 0) return;
-    this.link.pause();
-    this.#node.clock.after(waitMs, () => this.link.resume());
+    if (!this.#resume) this.link.pause();
+    this.#resume?.();
+    this.#resume = clock.after(waitMs, () => {
+      this.#resume = undefined;
+      this.link.resume();
+    });
   }
 
   #uploaded(bytes: number): void {
@@ -679,6 +748,7 @@ export class Peer implements FramerSink {
   #gone(reason: string): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#resume?.();
     this.#framer.close();
     this.#uploads.close();
     this.#layers.close(reason);
