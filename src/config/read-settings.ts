@@ -17,7 +17,7 @@ export function readSettings(flags: Written, file: Written = {}): Settings {
     const fromFlags = flags[name] !== undefined;
     const written = flags[name] ?? file[name];
     settings[name] =
-      written === undefined ? SETTINGS[name].initial : parse(name, written, fromFlags ? UsageError : ConfigError);
+      written === undefined ? SETTINGS[name].initial : parse(name, written, fromFlags ? 'flag' : 'file');
   }
   return settings as unknown as Settings;
 }
@@ -41,7 +41,7 @@ export function readConfigFile(path: string): Written {
   for (const [key, value] of Object.entries(table)) {
     const name = known.get(key);
     if (!name) {
-      const near = nearest(key, [...known.keys()]);
+      const near = nearest(key.replace(/^no[-_]/, ''), [...known.keys()]);
       throw new ConfigError(`${path}: unknown setting "${key}"${near ? `; did you mean "${near}"?` : ''}`);
     }
     written[name] = asWritten(value, `${path}: "${key}"`);
@@ -64,20 +64,26 @@ function asWritten(value: unknown, where: string): string | boolean | readonly s
 function parse(
   name: SettingName,
   written: string | boolean | readonly string[],
-  Wrong: typeof UsageError | typeof ConfigError,
+  where: 'flag' | 'file',
 ): unknown {
   const { kind, flag, expects, parse: parseOne } = SETTINGS[name];
+  const wrong = (what: string) =>
+    where === 'flag' ? new UsageError(`--${flag} ${what}`) : new ConfigError(`"${keyOf(name)}" ${what}`);
   const one = (text: string): unknown => {
     const value = parseOne(text);
     if (value !== undefined) return value;
-    throw new Wrong(`--${flag} ${JSON.stringify(text)} has no sense: give ${expects}`);
+    const said = where === 'flag' ? JSON.stringify(text) : `is ${JSON.stringify(text)}, which`;
+    throw wrong(`${said} has no sense: give ${expects}`);
   };
   if (kind === 'off-switch') {
     if (typeof written === 'boolean') return written;
-    throw new Wrong(`"${keyOf(name)}" is true or false`);
+    throw wrong('is true or false');
   }
-  if (kind === 'list') return (typeof written === 'object' ? written : [String(written)]).map(one);
-  if (kind === 'optional-value' && typeof written === 'boolean') return written ? one('') : undefined;
-  if (typeof written === 'object') throw new Wrong(`--${flag} takes one value`);
-  return one(String(written));
+  if (typeof written === 'boolean') {
+    if (kind === 'optional-value') return written ? one('') : undefined;
+    throw wrong(`is ${written}: give ${expects}`);
+  }
+  if (kind === 'list') return (typeof written === 'string' ? [written] : written).map(one);
+  if (typeof written !== 'string') throw wrong('takes one value');
+  return one(written);
 }

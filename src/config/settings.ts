@@ -146,7 +146,8 @@ export const SETTINGS: { readonly [N in SettingName]: SettingSpec<Settings[N]> }
     flag: 'share',
     kind: 'list',
     valueHint: 'ARCHIVE',
-    description: 'An Origin or URI prefix whose files may be shared though no public archive key signed them (repeatable)',
+    description:
+      'An Origin or URI prefix whose files may be shared though no public archive key signed them (repeatable)',
     initial: [],
     parse: text,
     expects: 'an origin or a URI prefix',
@@ -155,7 +156,8 @@ export const SETTINGS: { readonly [N in SettingName]: SettingSpec<Settings[N]> }
     flag: 'allow-upstream',
     kind: 'list',
     valueHint: 'HOST[:PORT]',
-    description: 'A mirror that may be asked though its address is private, loopback or on an unusual port (repeatable)',
+    description:
+      'A mirror that may be asked though its address is private, loopback or on an unusual port (repeatable)',
     initial: [],
     parse: (t) => (parseHostPort(t, { port: 80 }) ? t : undefined),
     expects: 'a host such as mirror.example.org or 192.168.1.2:8080',
@@ -164,7 +166,8 @@ export const SETTINGS: { readonly [N in SettingName]: SettingSpec<Settings[N]> }
     flag: 'upload-limit',
     kind: 'value',
     valueHint: 'RATE',
-    description: 'Most bytes a second to all peers together; 0 = no limit (default: none on the LAN, 2 MiB/s beyond)',
+    description:
+      'Most bytes a second to all peers together; 0 = no limit (default: none on the LAN, 2 MiB/s beyond)',
     initial: undefined,
     parse: parseSize,
     expects: 'a rate such as "2 MiB/s"',
