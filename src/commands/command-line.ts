@@ -15,7 +15,10 @@ export interface Command {
     readonly args: ArgsDef;
     /** Whether any number of operands may follow. */
     readonly operands?: boolean;
-    readonly run: (context: { readonly args: never; readonly rawArgs: readonly string[] }) => Promise<unknown>;
+    readonly run: (context: {
+      readonly args: never;
+      readonly rawArgs: readonly string[];
+    }) => Promise<unknown>;
   }>;
 }
 
@@ -63,9 +66,19 @@ async function dispatch(
     return 0;
   }
   checkArguments(name, rawArgs, args, operands);
-  const parsed = parseArgs(rawArgs, args);
+  const parsed = understand(name, rawArgs, args);
   const code = await run({ args: parsed as never, rawArgs });
   return typeof code === 'number' ? code : 0;
+}
+
+/** citty's own reading; it throws for an operand that must be there and isn't. Throws UsageError. */
+function understand(command: string, rawArgs: readonly string[], args: ArgsDef): unknown {
+  try {
+    return parseArgs([...rawArgs], args);
+  } catch (cause) {
+    const { message } = cause as Error;
+    throw new UsageError(`${command}: ${message}; see debtorrent ${command} --help`, { cause });
+  }
 }
 
 /** Throws UsageError for what the command doesn't know. */
@@ -73,10 +86,14 @@ function checkArguments(command: string, rawArgs: readonly string[], args: ArgsD
   const known = knownFlags(args);
   const positionals = Object.values(args).filter((def) => def.type === 'positional').length;
   let seen = 0;
+  let flagsOver = false;
   for (let i = 0; i < rawArgs.length; i += 1) {
     const word = rawArgs[i] as string;
-    if (word === '--') return;
-    if (!word.startsWith('-') || word === '-') {
+    if (word === '--' && !flagsOver) {
+      flagsOver = true;
+      continue;
+    }
+    if (flagsOver || !word.startsWith('-') || word === '-') {
       seen += 1;
       if (!operands && seen > positionals) {
         throw new UsageError(`${command} does not take "${word}"; see debtorrent ${command} --help`);
@@ -94,7 +111,8 @@ function checkArguments(command: string, rawArgs: readonly string[], args: ArgsD
     const next = rawArgs[i + 1];
     const isValue = next !== undefined && (!next.startsWith('-') || next === '-');
     if (isValue) i += 1;
-    else if (takes === 'value') throw new UsageError(`${flag} needs a value; see debtorrent ${command} --help`);
+    else if (takes === 'value')
+      throw new UsageError(`${flag} needs a value; see debtorrent ${command} --help`);
   }
 }
 

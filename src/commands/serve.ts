@@ -18,7 +18,10 @@ export const serveArgs: ArgsDef = {
       const { flag, kind, valueHint, description } = SETTINGS[name];
       // citty's way of saying --no-lan.
       if (kind === 'off-switch') {
-        return [flag.slice('no-'.length), { type: 'boolean', default: true, negativeDescription: description }];
+        return [
+          flag.slice('no-'.length),
+          { type: 'boolean', default: true, negativeDescription: description },
+        ];
       }
       return [flag, { type: 'string', valueHint, description }];
     }),
@@ -28,7 +31,10 @@ export const serveArgs: ArgsDef = {
 /** Resolves with the exit code when the daemon has ended. Throws UsageError, ConfigError, or Error with what to do. */
 export async function run({ rawArgs }: { readonly rawArgs: readonly string[] }): Promise<number> {
   const configFile = repeatedFlag(rawArgs, 'config').at(-1);
-  const settings = readSettings(writtenFlags(rawArgs), configFile === undefined ? {} : readConfigFile(configFile));
+  const settings = readSettings(
+    writtenFlags(rawArgs),
+    configFile === undefined ? {} : readConfigFile(configFile),
+  );
   setLogLevel(settings.logLevel);
   const stop = Promise.withResolvers<NodeJS.Signals>();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.resolve(signal));
@@ -42,7 +48,9 @@ export async function run({ rawArgs }: { readonly rawArgs: readonly string[] }):
   log.info(`try it: apt-get -o Acquire::http::Proxy=${door} update`);
   log.info(`or in sources.list: deb ${door}/ftp.de.debian.org/debian bookworm main`);
   log.info(`peers: ${formatHostPort(peers)}${tracker ? `; tracker: ${formatHostPort(tracker)}` : ''}`);
-  log.info(`cache: ${settings.cacheDir}, ${files} files, ${formatBytes(bytes)} of ${formatBytes(limitBytes)}`);
+  log.info(
+    `cache: ${settings.cacheDir}, ${files} files, ${formatBytes(bytes)} of ${formatBytes(limitBytes)}`,
+  );
 
   const signal = await stop.promise;
   log.info(`${signal}: stopping`);
@@ -58,14 +66,18 @@ export function writtenFlags(rawArgs: readonly string[]): Written {
   for (const name of SETTING_NAMES) {
     const { flag, kind } = SETTINGS[name];
     if (kind === 'off-switch') {
-      if (rawArgs.includes(`--${flag}`)) written[name] = false;
+      // The last one counts; --lan takes back what the file says.
+      const off = rawArgs.lastIndexOf(`--${flag}`);
+      const on = rawArgs.lastIndexOf(`--${flag.slice('no-'.length)}`);
+      if (off !== on) written[name] = on > off;
       continue;
     }
     if (kind === 'optional-value') {
       const at = rawArgs.indexOf(`--${flag}`);
       const bare = at >= 0 && (rawArgs[at + 1] === undefined || rawArgs[at + 1]?.startsWith('-'));
       if (bare) written[name] = true;
-      else if (repeatedFlag(rawArgs, flag).length > 0) written[name] = repeatedFlag(rawArgs, flag).at(-1) as string;
+      else if (repeatedFlag(rawArgs, flag).length > 0)
+        written[name] = repeatedFlag(rawArgs, flag).at(-1) as string;
       continue;
     }
     const values = repeatedFlag(rawArgs, flag);
