@@ -17,6 +17,7 @@ import { TrackerClient } from './discovery/http-tracker.ts';
 import { systemClock } from './lib/clock.ts';
 import { ConfigError } from './lib/errors.ts';
 import { formatHostPort, type HostPort } from './lib/host-port.ts';
+import { TokenBucket } from './lib/token-bucket.ts';
 import { Totals } from './metrics/totals.ts';
 import { HttpMirror, userAgentFor } from './mirror/http-mirror.ts';
 import { UpstreamPolicy } from './mirror/upstream-policy.ts';
@@ -30,7 +31,6 @@ import type { Store } from './store/store.ts';
 import { Library } from './swarm/library.ts';
 import { newPeerId } from './swarm/peer-id.ts';
 import { Swarms } from './swarm/swarms.ts';
-import { TokenBucket } from './lib/token-bucket.ts';
 import { type ArchiveIdentity, swarmInfo, swarmInfoHash, swarmName } from './torrent/archive-identity.ts';
 import { type Dtorrent, decodeDtorrent } from './torrent/dtorrent.ts';
 import { startTracker } from './tracker/http.ts';
@@ -187,7 +187,9 @@ function makeDirectory(directory: string): void {
   try {
     mkdirSync(directory, { recursive: true });
   } catch (cause) {
-    throw new ConfigError(`could not make ${directory}: ${(cause as Error).message}; give another folder`, { cause });
+    throw new ConfigError(`could not make ${directory}: ${(cause as Error).message}; give another folder`, {
+      cause,
+    });
   }
 }
 
@@ -197,7 +199,10 @@ function openStore({ cacheDir, cacheLimitBytes }: Settings): DiskStore {
   } catch (cause) {
     if (cause instanceof ConfigError) throw cause;
     const reason = (cause as Error).message;
-    throw new ConfigError(`could not use the cache in ${cacheDir}: ${reason}; give another with --cache-dir`, { cause });
+    throw new ConfigError(
+      `could not use the cache in ${cacheDir}: ${reason}; give another with --cache-dir`,
+      { cause },
+    );
   }
 }
 
@@ -220,7 +225,11 @@ function listenForPeers(swarms: Swarms, { peerListen }: Settings): HostPort {
   }
 }
 
-function trackerUrls(settings: Settings, dtorrents: readonly Dtorrent[], own: HostPort | undefined): string[] {
+function trackerUrls(
+  settings: Settings,
+  dtorrents: readonly Dtorrent[],
+  own: HostPort | undefined,
+): string[] {
   const urls = new Set(settings.trackers);
   for (const { trackers } of dtorrents) {
     for (const url of trackers.flat()) if (/^https?:/.test(url)) urls.add(url);
@@ -257,7 +266,8 @@ async function fetchIndex(at: Location, entry: Entry, acquirer: Acquirer, store:
   const { signal } = new AbortController();
   {
     using content = await acquirer.open(entry, at, signal);
-    for (let have = content.available; have < content.sizeBytes; ) have = await content.waitBeyond(have, signal);
+    for (let have = content.available; have < content.sizeBytes; )
+      have = await content.waitBeyond(have, signal);
   }
   const open = store.open(entry.key);
   if (!open) throw new Error(`could not keep ${locationName(at)}`);

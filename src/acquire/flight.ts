@@ -11,6 +11,7 @@ import type { Clock } from '../lib/clock.ts';
 import { RefusedError, UnavailableError } from '../lib/errors.ts';
 import { formatBytes } from '../lib/format-bytes.ts';
 import { log } from '../lib/log.ts';
+import { BusyRate } from '../lib/rate.ts';
 import type { TokenBucket } from '../lib/token-bucket.ts';
 import type { Mirror } from '../mirror/mirror.ts';
 import type { Store } from '../store/store.ts';
@@ -21,13 +22,15 @@ import type { Seeker, Want } from '../swarm/wants.ts';
 import { layerRoot, PieceHasher } from '../torrent/merkle.ts';
 import { Pieces } from '../torrent/pieces.ts';
 import type { Content } from './content.ts';
+import { Crowd } from './crowd.ts';
 import { type FlightBytes, openFlightBytes } from './flight-bytes.ts';
 import { FlightReader } from './flight-reader.ts';
 import { FlightServable } from './flight-servable.ts';
 import type { Hasher } from './hasher.ts';
 import { runMirror } from './mirror-run.ts';
-import { ASKED, type Decision, HAVE, type OfferView, planFlight } from './plan.ts';
-import { FROM_MIRROR, FROM_ROOT, Progress } from './progress.ts';
+import { PieceWords } from './piece-words.ts';
+import { ASKED, type Decision, type FlightView, HAVE, type OfferView, planFlight } from './plan.ts';
+import { FROM_HEARSAY, FROM_MIRROR, FROM_NOBODY, FROM_ROOT, Progress } from './progress.ts';
 import { Roots } from './roots.ts';
 
 export interface FlightParts {
@@ -83,7 +86,11 @@ export class Flight implements Seeker {
   readonly #onEnd: () => void;
   readonly #startedMs: number;
   readonly #startedWallMs: number;
+  readonly #words = new PieceWords();
+  /** What the mirror has given this flight a second, lately. */
+  readonly #mirrorRate = new BusyRate();
   #want: Want | undefined;
+  #crowd: Crowd | undefined;
   readonly #offers = new Map<Offer, number>();
   readonly #offerById = new Map<number, Offer>();
   #nextOffer = 0;
@@ -96,6 +103,8 @@ export class Flight implements Seeker {
   /** A transfer was begun with the mirror's own date: nothing unproven may enter it any more. */
   #promised = false;
   #servable: FlightServable | undefined;
+  /** The whole has turned out wrong once: from then on hearsay counts for nothing here. */
+  #wasWrong = false;
   #state: 'flying' | 'checking' | 'landed' | 'failed' = 'flying';
   #landedMs: number | undefined;
   #visibleMs: number;
@@ -125,6 +134,7 @@ export class Flight implements Seeker {
     this.#ready.promise.catch(() => {});
     if (entry.swarms.length > 0 && parts.swarms.hasPeers) {
       this.#want = parts.swarms.look(entry.key, entry.sizeBytes, entry.swarms, this);
+      this.#crowd = new Crowd(this.#want, parts.swarms, parts.clock);
     }
     if (this.pieces.count === 0) this.#check();
     else this.#plan();
@@ -209,6 +219,7 @@ export class Flight implements Seeker {
       this.#nextOffer += 1;
     }
     this.#roots.note(offer);
+    this.#words.stated(offer.peer, offer.fresh());
     this.#followRoot();
     this.#planSoon();
   }
@@ -229,6 +240,11 @@ export class Flight implements Seeker {
     this.#planSoon();
   }
 
+  fellowsChanged(): void {
+    this.#crowd?.tellNewcomers();
+    this.#planSoon();
+  }
+
   failed(offer: Offer, piece: number): void {
     if (this.progress.state[piece] === ASKED && this.progress.askedOf[piece] === this.#offers.get(offer)) {
       this.progress.missing(piece);
@@ -246,20 +262,38 @@ export class Flight implements Seeker {
       this.#check(offer);
       return;
     }
-    const root = this.#root;
-    if (!root?.layer || offer.rootHex !== root.hex) return;
-    const stated = root.layer.subarray(piece * 32, piece * 32 + 32);
-    if (Buffer.compare(this.#hasher.hash(bytes), stated) !== 0) {
+    const hash = this.#hasher.hash(bytes);
+    const origin = this.#judgePiece(offer, piece, hash);
+    if (origin === FROM_NOBODY) {
       this.progress.missing(piece);
-      this.#parts.swarms.ban(offer.peer, 'bytes that contradict the hash it stated');
       this.#planSoon();
       return;
     }
     this.#bytes.write(this.pieces.offset(piece), bytes);
     this.#fromPeers += bytes.length;
-    this.progress.have(piece, FROM_ROOT);
+    this.#words.known(piece, { hash, own: false });
+    this.progress.have(piece, origin);
     this.#shareOn(piece);
     this.#moved();
+  }
+
+  /** What a piece of a peer rests on; FROM_NOBODY when it is worth nothing. A peer that contradicts itself is banned. */
+  #judgePiece(
+    offer: Offer,
+    piece: number,
+    hash: Uint8Array,
+  ): typeof FROM_NOBODY | typeof FROM_ROOT | typeof FROM_HEARSAY {
+    const layer = this.#root?.layer;
+    const follows = layer !== undefined && offer.rootHex === this.#root?.hex;
+    const inTree = layer !== undefined && sameBytes(hash, layer.subarray(piece * 32, piece * 32 + 32));
+    if (inTree) return FROM_ROOT;
+    const stated = follows ? undefined : offer.hashes.get(piece)?.hash;
+    if (follows || (stated && !sameBytes(stated, hash))) {
+      this.#parts.swarms.ban(offer.peer, 'bytes that contradict the hash it stated');
+      return FROM_NOBODY;
+    }
+    // It says one thing, the tree another: neither is proven, the mirror decides.
+    return stated && layer === undefined ? FROM_HEARSAY : FROM_NOBODY;
   }
 
   // ---- planning ----
@@ -287,11 +321,12 @@ export class Flight implements Seeker {
     });
   }
 
-  #view() {
+  #view(): FlightView {
     const { clock, mirror, draw, swarms } = this.#parts;
     const nowMs = clock.nowMs();
     const estimate = mirror.estimate(this.at.host);
-    const expectedMs = estimate.latencyMs + (this.entry.sizeBytes / estimate.bytesPerSecond) * 1000;
+    const bytesPerSecond = Math.max(1, this.#mirrorRate.at(nowMs) ?? estimate.bytesPerSecond);
+    const expectedMs = estimate.latencyMs + (this.entry.sizeBytes / bytesPerSecond) * 1000;
     let answersUntilMs = this.#want && swarms.answersUntilMs(this.#want);
     if (answersUntilMs !== undefined) {
       // Nobody is waited for longer than a tenth of what the mirror would take, but for a short moment.
@@ -311,8 +346,21 @@ export class Flight implements Seeker {
       head: this.progress.head,
       haveBytes: this.progress.haveBytes,
       offers: this.#usableOffers(),
-      mirror: { ...estimate, run: this.#mirrorRun, usable: this.#mirrorUsable },
+      mirror: { ...estimate, bytesPerSecond, run: this.#mirrorRun, usable: this.#mirrorUsable },
+      share: this.#sharing(estimate.latencyMs, bytesPerSecond),
     };
+  }
+
+  /** How the mirror is divided, when others look for the same file. */
+  #sharing(latencyMs: number, bytesPerSecond: number): FlightView['share'] {
+    const crowd = this.#crowd;
+    if (!crowd || this.#promised || crowd.isEmpty) return undefined;
+    const mirrorMs = latencyMs + ((this.entry.sizeBytes - this.progress.haveBytes) / bytesPerSecond) * 1000;
+    const { sizeBytes, pieceLength, count: pieceCount } = this.pieces;
+    const startedMs = this.#startedMs;
+    const movedMs = this.#movedMs;
+    return (needed) =>
+      crowd.share({ needed, mirrorMs, startedMs, movedMs, sizeBytes, pieceLength, pieceCount });
   }
 
   #usableOffers(): OfferView[] {
@@ -321,11 +369,15 @@ export class Flight implements Seeker {
     const usable: OfferView[] = [];
     for (const [offer, id] of this.#offers) {
       const { peer } = offer;
-      if (peer.choked || (!this.pieces.isSingle && (!this.#root?.layer || offer.rootHex !== this.#root.hex)))
-        continue;
+      if (peer.choked) continue;
+      const follows =
+        this.pieces.isSingle || (this.#root?.layer !== undefined && offer.rootHex === this.#root.hex);
+      if (!follows && (offer.hashes.size === 0 || this.#wasWrong)) continue;
       usable.push({
         id,
-        has: (piece) => offer.has(piece),
+        has: follows
+          ? (piece) => offer.has(piece)
+          : (piece) => offer.has(piece) && offer.hashes.has(piece) && !this.#words.isDisputed(piece),
         roomBytes: peer.roomBytes(),
         bytesPerSecond: peer.bytesPerSecond(),
         latencyMs: peer.latencyMs,
@@ -366,6 +418,7 @@ export class Flight implements Seeker {
     if (mirror.kind === 'start') {
       diary.debug(`${this.name}: mirror from piece ${mirror.from} to ${mirror.to}: ${why}`);
       this.#startMirror(mirror.from, mirror.to);
+      this.#tellClaim();
     }
     if (requests.length > 0) diary.debug(`${this.name}: ${requests.length} pieces of peers: ${why}`);
     if (why === 'no source' && !this.#mirrorRun) this.#withoutSource();
@@ -398,6 +451,8 @@ export class Flight implements Seeker {
       (layer) => {
         if (this.#root !== root || this.#state !== 'flying') return;
         root.layer = layer;
+        this.#servable?.follow({ root: root.bytes, layer });
+        if (this.#servable) this.#parts.swarms.offer(this.#servable);
         this.#followRoot();
         this.#planSoon();
       },
@@ -416,6 +471,7 @@ export class Flight implements Seeker {
   #startMirror(from: number, to: number): void {
     const run = { at: from, to, abort: new AbortController() };
     this.#mirrorRun = run;
+    this.#mirrorRate.begin(this.#parts.clock.nowMs());
     const { pieces } = this;
     const { mirror, clock, downloadBucket } = this.#parts;
     const end = Math.min(pieces.sizeBytes, to * pieces.pieceLength);
@@ -443,12 +499,16 @@ export class Flight implements Seeker {
     const { pieces, progress } = this;
     this.#parts.fromMirror(chunk.length);
     this.#fromMirror += chunk.length;
+    this.#mirrorRate.add(chunk.length, this.#parts.clock.nowMs());
     this.#bytes.write(offset, chunk);
     const to = offset + chunk.length;
     while (run.at < run.to && to >= Math.min(pieces.sizeBytes, (run.at + 1) * pieces.pieceLength)) {
       const piece = run.at;
       if (progress.state[piece] === ASKED) this.#takeBack(piece);
-      if (progress.state[piece] !== HAVE) progress.have(piece, FROM_MIRROR);
+      if (progress.state[piece] !== HAVE) {
+        progress.have(piece, FROM_MIRROR);
+        this.#ownWord(piece);
+      }
       run.at += 1;
     }
     if (run.at < run.to) progress.mirrorAt(run.at, to);
@@ -456,6 +516,27 @@ export class Flight implements Seeker {
     if (this.#state !== 'flying' || run.at >= run.to) return false;
     // The next piece is here, or on its way from a peer: the run has met the others.
     return !this.#isTaken(run.at);
+  }
+
+  /** A piece that the mirror gave us: its hash is our own word, and others may have it. */
+  #ownWord(piece: number): void {
+    if (this.pieces.isSingle || this.entry.swarms.length === 0 || !this.#parts.swarms.hasPeers) return;
+    const bytes = this.#bytes.read(this.pieces.offset(piece), this.pieces.size(piece));
+    this.#words.known(piece, { hash: this.#hasher.hash(bytes), own: true });
+    this.#shareOn(piece);
+  }
+
+  /** What we are fetching from the mirror, to all that look for the same file. */
+  #tellClaim(): void {
+    const run = this.#mirrorRun;
+    if (!run || !this.#crowd) return;
+    const { clock, mirror } = this.#parts;
+    const nowMs = clock.nowMs();
+    const estimate = mirror.estimate(this.at.host);
+    const rate = Math.max(1, this.#mirrorRate.at(nowMs) ?? estimate.bytesPerSecond);
+    const left = (run.to - run.at) * this.pieces.pieceLength;
+    const latencyMs = this.#fromMirror === 0 ? estimate.latencyMs : 0;
+    this.#crowd.claim(run.at, run.to, latencyMs + (Math.min(left, this.entry.sizeBytes) / rate) * 1000);
   }
 
   #isTaken(piece: number): boolean {
@@ -476,6 +557,8 @@ export class Flight implements Seeker {
     if (this.#mirrorRun === run) {
       this.#mirrorRun = undefined;
       this.progress.mirrorStopped();
+      this.#mirrorRate.end(this.#parts.clock.nowMs());
+      this.#crowd?.unclaim();
     }
     if (this.#state !== 'flying') return;
     if (error !== undefined && !run.abort.signal.aborted) {
@@ -514,14 +597,14 @@ export class Flight implements Seeker {
   #shareOn(piece: number): void {
     const root = this.#root;
     const { library, swarms } = this.#parts;
-    if (!root?.layer || this.entry.swarms.length === 0) return;
+    if (this.entry.swarms.length === 0) return;
     if (!this.#servable) {
-      const tree = { root: root.bytes, layer: root.layer };
-      this.#servable = new FlightServable(this.entry, this.pieces, this.progress, this.#bytes, tree);
+      this.#servable = new FlightServable(this.entry, this.pieces, this.progress, this.#bytes, this.#words);
+      if (root?.layer) this.#servable.follow({ root: root.bytes, layer: root.layer });
       library.grow(this.#servable);
       swarms.offer(this.#servable);
-    } else {
-      swarms.pieceVerified(this.entry.key, piece);
+    } else if (this.#servable.hasPiece(piece)) {
+      swarms.pieceVerified(this.#servable, piece);
     }
   }
 
@@ -577,7 +660,7 @@ export class Flight implements Seeker {
     const tookMs = Math.round(clock.nowMs() - this.#startedMs);
     const from = `${formatBytes(this.#fromPeers)} from peers, ${formatBytes(this.#fromMirror)} from the mirror`;
     diary.debug(`${this.name}: ${formatBytes(this.entry.sizeBytes)} in ${tookMs} ms, ${from}`);
-    if (this.#roots.contradictory) this.#judge(layer);
+    if (this.#roots.contradictory || (this.#wasWrong && this.#words.hasStatements)) this.#judge(layer);
     this.#endWant();
     this.#onEnd();
     this.#wakeReaders();
@@ -610,10 +693,17 @@ export class Flight implements Seeker {
     return partial;
   }
 
-  /** The layer that every piece was verified under, now that the whole holds: then it is the file's own. */
+  /** The hash that each piece's bytes were found to have, now that the whole holds: then they are the file's own layer. */
   #provenLayer(): Uint8Array | undefined {
-    const layer = this.#root?.layer;
-    return layer && this.progress.origin.every((origin) => origin === FROM_ROOT) ? layer : undefined;
+    if (this.pieces.isSingle) return undefined;
+    const layer = new Uint8Array(this.pieces.count * 32);
+    for (let piece = 0; piece < this.pieces.count; piece += 1) {
+      const underRoot = this.progress.origin[piece] === FROM_ROOT ? this.#root?.layer : undefined;
+      const hash = underRoot?.subarray(piece * 32, piece * 32 + 32) ?? this.#words.of(piece)?.hash;
+      if (!hash) return undefined;
+      layer.set(hash, piece * 32);
+    }
+    return layer;
   }
 
   /** The right file is here: its own tree shows whose own root was false. */
@@ -624,6 +714,7 @@ export class Flight implements Seeker {
       for (const liar of this.#roots.liars(layerRoot(trueLayer, this.pieces).toHex())) {
         swarms.ban(liar, 'stated a false hash tree');
       }
+      for (const liar of this.#words.liars(trueLayer)) swarms.ban(liar, 'stated a false hash as its own');
     };
     if (layer) return judge(layer);
     const found = library.find(key, () => true);
@@ -655,10 +746,12 @@ export class Flight implements Seeker {
     this.#stopSharing();
     let dropped = 0;
     for (let piece = 0; piece < pieces.count; piece += 1) {
-      if (progress.origin[piece] !== FROM_ROOT) continue;
+      if (progress.origin[piece] !== FROM_ROOT && progress.origin[piece] !== FROM_HEARSAY) continue;
       progress.missing(piece);
+      this.#words.forget(piece);
       dropped += 1;
     }
+    this.#wasWrong = true;
     if (this.#root) this.#roots.drop(this.#root.hex);
     this.#root = undefined;
     // One piece, one giver: it alone contradicts the key that it claimed to have.
@@ -736,4 +829,8 @@ export class Flight implements Seeker {
     const known = this.#mirrorDateMs ?? Math.floor(this.#startedWallMs / 1000) * 1000;
     return this.#unproven() ? known - 1000 : known;
   }
+}
+
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return Buffer.compare(a, b) === 0;
 }

@@ -6,12 +6,15 @@
  *  [1] never slower than the mirror alone: nobody is waited for who hasn't said `have`, beyond a moment; peers that
  *      said it get a head start and lose it when they stall or are measured to be slower than the mirror;
  *  [2] while peers deliver at least what the mirror would, the mirror rests;
+ *  [3] a crowd is one client: nodes that look for the same file divide the mirror between them (share-out.ts);
  *  [4] in order for apt inside a small window, rarest first (random tie-break) beyond it;
  *  [5] a source that stalls is dropped from the plan; its pieces may be taken by others.
  *
  * The mirror, when it runs, streams one contiguous run from the head of the file; peers that are slower than it work
  * towards it from the end, so the two never fetch the same piece twice.
  */
+
+import type { Share } from './share-out.ts';
 
 /** One byte a piece: what the flight knows of it. */
 export const MISSING = 0;
@@ -59,6 +62,8 @@ export interface FlightView {
   readonly mirror: MirrorView;
   /** A number in [0, 1) for tie-breaks. */
   readonly draw: () => number;
+  /** How the mirror is divided with others that look for the same file; undefined when there are none. [3] */
+  readonly share?: ((needed: (piece: number) => boolean) => Share) | undefined;
 }
 
 export interface Request {
@@ -106,10 +111,10 @@ export function planFlight(view: FlightView): Decision {
 
   const requests = assign(view, live, peersSlower);
   // Pieces that nobody has who could be asked: waiting for peers won't bring them.
-  const uncovered = mirror.usable && !mirror.run ? uncoveredRun(view, live) : undefined;
-  if (uncovered) {
+  const uncovered = mirror.usable && !mirror.run ? shareOfUncovered(view, live) : undefined;
+  if (uncovered?.run) {
     const wakeAtMs = nowMs + REVIEW_MS;
-    return { requests, mirror: { kind: 'start', ...uncovered }, wakeAtMs, why: 'no peer has these pieces: the mirror' };
+    return { requests, mirror: { kind: 'start', ...uncovered.run }, wakeAtMs, why: uncovered.why };
   }
   const wakeAtMs = nowMs + Math.min(stallMs, REVIEW_MS);
   if (mirror.run) {
@@ -153,6 +158,15 @@ function withoutPeers(view: FlightView, stalled: boolean): Decision {
   }
   if (!mirror.usable) return { requests: [], mirror: keep, wakeAtMs: undefined, why: 'no source' };
   // [5] pieces asked of peers that stall are the mirror's to take.
+  if (view.share && !stalled) {
+    const { run, untilMs, why } = view.share((piece) => view.pieces[piece] !== HAVE);
+    return {
+      requests: [],
+      mirror: run ? { kind: 'start', ...run } : keep,
+      wakeAtMs: untilMs ?? nowMs + REVIEW_MS,
+      why,
+    };
+  }
   const from = view.head;
   let to = from;
   while (to < view.pieces.length && view.pieces[to] !== HAVE) to += 1;
@@ -199,14 +213,18 @@ function mirrorRun(
   return to > from ? { from, to } : undefined;
 }
 
-/** The first run of missing pieces that none of these peers has. */
-function uncoveredRun(view: FlightView, live: readonly OfferView[]): { from: number; to: number } | undefined {
+/** Which of the missing pieces that none of these peers has to fetch from the mirror now. */
+function shareOfUncovered(
+  view: FlightView,
+  live: readonly OfferView[],
+): Pick<Share, 'run' | 'why'> | undefined {
   const bare = (piece: number) => view.pieces[piece] === MISSING && !live.some((o) => o.has(piece));
+  if (view.share) return view.share(bare);
   let from = view.head;
   while (from < view.pieces.length && !bare(from)) from += 1;
   let to = from;
   while (to < view.pieces.length && bare(to)) to += 1;
-  return to > from ? { from, to } : undefined;
+  return to > from ? { run: { from, to }, why: 'no peer has these pieces: the mirror' } : undefined;
 }
 
 /** [4] Hands out missing pieces to the peers that have room. */

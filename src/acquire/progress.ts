@@ -12,6 +12,8 @@ export const FROM_NOBODY = 0;
 export const FROM_MIRROR = 1;
 /** A peer, verified under the root that the flight follows. */
 export const FROM_ROOT = 2;
+/** A peer, verified under nothing but the hash that it stated: apt doesn't see it before the whole holds. */
+export const FROM_HEARSAY = 3;
 
 export class Progress {
   readonly pieces: Pieces;
@@ -77,7 +79,7 @@ export class Progress {
     this.#head = Math.min(this.#head, piece);
   }
 
-  have(piece: number, origin: typeof FROM_MIRROR | typeof FROM_ROOT): void {
+  have(piece: number, origin: typeof FROM_MIRROR | typeof FROM_ROOT | typeof FROM_HEARSAY): void {
     if (this.state[piece] !== HAVE) this.haveBytes += this.pieces.size(piece);
     this.state[piece] = HAVE;
     this.askedOf[piece] = -1;
@@ -122,6 +124,7 @@ export class Progress {
   }
 
   #released(piece: number): boolean {
-    return this.origin[piece] === FROM_MIRROR || this.#rootReleased;
+    const origin = this.origin[piece];
+    return origin === FROM_MIRROR || (origin === FROM_ROOT && this.#rootReleased);
   }
 }

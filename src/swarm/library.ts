@@ -16,6 +16,10 @@ export interface Servable {
   readonly swarms: readonly string[];
   /** The root it is served under and its layer; undefined for a file of one piece. */
   readonly tree: { readonly root: Uint8Array; readonly layer: Uint8Array } | undefined;
+  /** Hashes of single pieces while no tree is known: our own word, or what others stated. Undefined once there is a tree. */
+  readonly hearsay:
+    | { of(piece: number): { readonly hash: Uint8Array; readonly own: boolean } | undefined }
+    | undefined;
   /** True for a file whose whole SHA-256 holds: the root is our own statement. */
   readonly whole: boolean;
   hasPiece(index: number): boolean;
@@ -101,6 +105,7 @@ class StoredServable implements Servable {
   readonly swarms: readonly string[];
   readonly tree: Servable['tree'];
   readonly whole = true;
+  readonly hearsay = undefined;
   readonly #store: Store;
   #open: OpenFile | undefined;
 

@@ -3,7 +3,7 @@
  * Holds statements, not facts: whether they are true is found out by the flight that uses them.
  */
 import type { Pieces } from '../torrent/pieces.ts';
-import { Grade } from '../wire/archive-ext.ts';
+import { Grade, type PieceHash } from '../wire/archive-ext.ts';
 import type { Peer } from './peer.ts';
 import type { Want } from './wants.ts';
 
@@ -14,8 +14,11 @@ export class Offer {
   readonly firstPiece: number;
   grade: Grade;
   root: Uint8Array | undefined;
+  #fresh: PieceHash[] = [];
   /** One bit a piece; undefined = all. */
   #bits: Uint8Array | undefined;
+  /** What it says of single pieces while nobody is whole (grade first-hand): the hash, and whether it is its own word. */
+  readonly hashes = new Map<number, { readonly hash: Uint8Array; readonly own: boolean }>();
   /** Set once the peer or the want is gone: nothing may be asked any more. */
   closed = false;
 
@@ -44,6 +47,22 @@ export class Offer {
     this.grade = grade;
     this.root = root;
     this.#bits = bits;
+  }
+
+  /** Adds what the peer says of pieces. What it said before stands: a peer that changes its word is held to the first. */
+  hear(pieces: readonly PieceHash[], own: boolean): void {
+    for (const { pieceOffset, hash } of pieces) {
+      if (!this.pieces.has(pieceOffset) || this.hashes.has(pieceOffset)) continue;
+      this.hashes.set(pieceOffset, { hash, own });
+      if (own) this.#fresh.push({ pieceOffset, hash });
+    }
+  }
+
+  /** Hashes stated as the peer's own word since the last call. */
+  fresh(): PieceHash[] {
+    const fresh = this.#fresh;
+    this.#fresh = [];
+    return fresh;
   }
 
   has(piece: number): boolean {

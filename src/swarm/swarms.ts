@@ -8,7 +8,7 @@ import { formatHostPort, type HostPort } from '../lib/host-port.ts';
 import { log } from '../lib/log.ts';
 import type { Sha256 } from '../lib/sha256.ts';
 import type { TokenBucket } from '../lib/token-bucket.ts';
-import { isLanAddress } from './address.ts';
+import { addressGroup, isLanAddress } from './address.ts';
 import { type Ban, Bans } from './bans.ts';
 import { Dialer } from './dialer.ts';
 import type { Library, Servable } from './library.ts';
@@ -36,6 +36,8 @@ const MAX_CONNECTIONS = 200;
 /** Connections that haven't shaken hands yet; more are refused. */
 const MAX_STRANGERS = 100;
 const TICK_MS = 5_000;
+const CLAIM_BREAK_MS = 600_000;
+const MAX_CLAIM_BREAKERS = 1_000;
 
 const diary = log.withTag('swarm');
 
@@ -56,6 +58,8 @@ export class Swarms implements PeerNode, AsyncDisposable {
   readonly #connections = new Set<Peer>();
   /** By peer id, after the handshake. */
   readonly #peers = new Map<string, Peer>();
+  /** Until when claims of these count for nothing. */
+  readonly #claimBreakers = new Map<string, number>();
   #listener: LinkListener | undefined;
   #tick: (() => void) | undefined;
   #stopped = false;
@@ -145,8 +149,28 @@ export class Swarms implements PeerNode, AsyncDisposable {
     for (const peer of this.#peers.values()) peer.offerIfWanted(servable);
   }
 
-  pieceVerified(key: Sha256, piece: number): void {
-    for (const peer of this.#peers.values()) peer.pieceVerified(key, piece);
+  pieceVerified(servable: Servable, piece: number): void {
+    for (const peer of this.#peers.values()) peer.pieceVerified(servable, piece);
+  }
+
+  /** Connected nodes that look for the same file and have nothing to do with its being here. */
+  *fellows(want: Want): Generator<Peer> {
+    for (const peer of this.#peers.values()) {
+      if (peer.looksFor(want.key) && want.swarms.some((s) => peer.shares(s))) yield peer;
+    }
+  }
+
+  /** It claimed and did not keep it: for a while nothing it claims counts. */
+  breakClaim(peer: Peer): void {
+    this.#claimBreakers.set(claimant(peer), this.clock.nowMs() + CLAIM_BREAK_MS);
+    if (this.#claimBreakers.size > MAX_CLAIM_BREAKERS) {
+      const [oldest] = this.#claimBreakers.keys();
+      if (oldest !== undefined) this.#claimBreakers.delete(oldest);
+    }
+  }
+
+  isClaimBroken(peer: Peer): boolean {
+    return (this.#claimBreakers.get(claimant(peer)) ?? 0) > this.clock.nowMs();
   }
 
   fileGone(key: Sha256): void {
@@ -264,6 +288,11 @@ export class Swarms implements PeerNode, AsyncDisposable {
       this.#scheduleTick();
     });
   }
+}
+
+/** Whose word a claim is: on the LAN several nodes may share an address, among strangers an address group is one. */
+function claimant(peer: Peer): string {
+  return peer.trusted ? peer.id.toHex() : addressGroup(peer.address);
 }
 
 function reasonOf(error: unknown): string {

@@ -8,7 +8,7 @@ import type { Clock } from '../lib/clock.ts';
 import { ProtocolError } from '../lib/errors.ts';
 import type { TokenBucket } from '../lib/token-bucket.ts';
 import { answerHashRequest } from '../torrent/hash-proof.ts';
-import { Grade, type HaveEntry, NUMBER_LIMIT } from '../wire/archive-ext.ts';
+import { Grade, type HaveEntry, NUMBER_LIMIT, type PieceHash } from '../wire/archive-ext.ts';
 import {
   BLOCK_BYTES,
   type BlockRef,
@@ -60,8 +60,11 @@ export class Uploads {
     this.#host = host;
   }
 
-  /** Offers (or offers anew, with the same numbers) what the peer wants under `want`. */
-  offer(want: number, servable: Servable): HaveEntry {
+  /**
+   * Offers (or offers anew, with the same numbers) what the peer wants under `want`. `fresh`: the pieces whose hashes
+   * it hasn't been told yet, where the file has no tree; all, when left out.
+   */
+  offer(want: number, servable: Servable, fresh?: readonly number[]): HaveEntry {
     let given = this.#byWant.get(want);
     if (given) {
       if (given.servable !== servable) given.servable.rest();
@@ -74,7 +77,9 @@ export class Uploads {
       this.#given.push(given);
       this.#byWant.set(want, given);
     }
-    const { pieces, tree, whole } = servable;
+    const { pieces, tree, whole, hearsay } = servable;
+    if (hearsay)
+      return { ...statePieces(servable, fresh), want, sizeBytes: pieces.sizeBytes, firstPiece: given.first };
     return {
       want,
       sizeBytes: pieces.sizeBytes,
@@ -222,6 +227,26 @@ function bitfieldOf(servable: Servable): Uint8Array {
     if (servable.hasPiece(i)) bits[i >> 3] = (bits[i >> 3] ?? 0) | (0x80 >> (i & 7));
   }
   return bits;
+}
+
+/** The pieces there are, with what is known of their hashes. */
+function statePieces(
+  servable: Servable,
+  fresh?: readonly number[],
+): Pick<HaveEntry, 'grade' | 'pieces' | 'firstHand' | 'secondHand'> {
+  const firstHand: PieceHash[] = [];
+  const secondHand: PieceHash[] = [];
+  const told = fresh ?? Array.from({ length: servable.pieces.count }, (_, i) => i);
+  for (const pieceOffset of told) {
+    const known = servable.hasPiece(pieceOffset) ? servable.hearsay?.of(pieceOffset) : undefined;
+    if (known) (known.own ? firstHand : secondHand).push({ pieceOffset, hash: known.hash });
+  }
+  return {
+    grade: Grade.firstHand,
+    pieces: bitfieldOf(servable),
+    ...(firstHand.length > 0 && { firstHand }),
+    ...(secondHand.length > 0 && { secondHand }),
+  };
 }
 
 function sameBytes(a: Uint8Array | undefined, b: Uint8Array): boolean {

@@ -16,6 +16,8 @@ export interface Seeker {
   gone(offer: Offer): void;
   /** Somebody who was waited for has answered `none` or is gone. */
   answered(): void;
+  /** Another node looks for the same file, no longer does, or claims another part of it. */
+  fellowsChanged(): void;
   /** A whole piece, not yet checked. The bytes are good until this returns. */
   arrived(offer: Offer, piece: number, bytes: Uint8Array): void;
   /** A piece that was asked won't come from this offer (rejected, cut, withdrawn). */
@@ -57,6 +59,7 @@ export class Want {
 export class Wants {
   readonly #clock: Clock;
   readonly #byNumber = new Map<number, Want>();
+  readonly #byKey = new Map<Sha256, Want>();
   #next = 0;
 
   constructor(clock: Clock) {
@@ -78,12 +81,14 @@ export class Wants {
     const want = new Want(this.#next, key, sizeBytes, swarms, seeker);
     this.#next += 1;
     this.#byNumber.set(want.number, want);
+    this.#byKey.set(key, want);
     this.#ask(want, peers);
     return want;
   }
 
   close(want: Want): void {
     this.#byNumber.delete(want.number);
+    this.#byKey.delete(want.key);
     for (const peer of want.asked) peer.unwant(want);
     for (const offer of want.offers.values()) offer.closed = true;
     want.offers.clear();
@@ -95,6 +100,11 @@ export class Wants {
     for (const want of this.#byNumber.values()) {
       if (want.unanswered.size + want.offers.size < FIRST_ASKED) this.#askOne(want, peer);
     }
+  }
+
+  /** A peer has begun or ceased to look for this file, or has claimed a part of it. */
+  fellowChanged(key: Sha256): void {
+    this.#byKey.get(key)?.seeker.fellowsChanged();
   }
 
   /** Open wants that this peer was asked for. */

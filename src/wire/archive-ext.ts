@@ -31,7 +31,7 @@ export const NUMBER_LIMIT = 2 ** 31;
 export const MAX_FILE_BYTES = 2 ** 40;
 
 const HASH_BYTES = 32;
-const FIRST_HAND_BYTES = 4 + HASH_BYTES;
+const PIECE_HASH_BYTES = 4 + HASH_BYTES;
 const LIMITS = { maxBytes: MAX_ARCHIVE_MESSAGE_BYTES, maxDepth: 5 };
 
 /** `count` (at least 1) numbers from `first` on. */
@@ -44,8 +44,8 @@ export interface NumberRange {
 export const Grade = { whole: 0, relayed: 1, firstHand: 2, signed: 3 } as const;
 export type Grade = (typeof Grade)[keyof typeof Grade];
 
-/** The hash of one piece that the sender itself had from the mirror. */
-export interface FirstHandHash {
+/** The hash of one piece, as the sender had it from the mirror itself, or as another peer stated it. */
+export interface PieceHash {
   /** The piece, counted from the file's first one. */
   readonly pieceOffset: number;
   /** 32 bytes. */
@@ -63,8 +63,10 @@ export interface HaveEntry {
   readonly root?: Uint8Array;
   /** One bit a piece, the first in the high bit (as BITFIELD, BEP 3); absent: all. */
   readonly pieces?: Uint8Array;
-  /** Only with grade firstHand. */
-  readonly firstHand?: readonly FirstHandHash[];
+  /** Of pieces that the sender itself had from the mirror: its own word. Only with grade firstHand. */
+  readonly firstHand?: readonly PieceHash[];
+  /** Of pieces that it had from other peers, with the hash that they stated: hearsay. Only with grade firstHand. */
+  readonly secondHand?: readonly PieceHash[];
 }
 
 export interface ClaimEntry {
@@ -184,13 +186,15 @@ function haveDict(entry: HaveEntry): BInputDict {
     g: entry.grade,
     r: entry.root,
     b: entry.pieces,
-    f: entry.firstHand && joinFirstHand(entry.firstHand),
+    f: entry.firstHand && joinHashes(entry.firstHand),
+    q: entry.secondHand && joinHashes(entry.secondHand),
   };
 }
 
 /** Numbers of at most 13 digits and their keys take less than 100 bytes. */
-function haveBytesAtMost({ pieces, firstHand }: HaveEntry): number {
-  return 160 + (pieces?.length ?? 0) + (firstHand?.length ?? 0) * FIRST_HAND_BYTES;
+function haveBytesAtMost({ pieces, firstHand, secondHand }: HaveEntry): number {
+  const hashes = (firstHand?.length ?? 0) + (secondHand?.length ?? 0);
+  return 180 + (pieces?.length ?? 0) + hashes * PIECE_HASH_BYTES;
 }
 
 function readHello(dict: BDict): ArchiveMessage {
@@ -209,7 +213,10 @@ function readHave(dict: BDict): HaveEntry {
   const root = findBytes(dict, 'r', HASH_BYTES);
   const pieces = findBytes(dict, 'b');
   const firstHand = findBytes(dict, 'f');
-  if (firstHand && grade !== Grade.firstHand) throw new ProtocolError('"f" in another grade than first-hand');
+  const secondHand = findBytes(dict, 'q');
+  if ((firstHand || secondHand) && grade !== Grade.firstHand) {
+    throw new ProtocolError('hashes of pieces in another grade than first-hand');
+  }
   return {
     want: getNumber(dict, 'n'),
     sizeBytes: getInt(dict, 's', 0, MAX_FILE_BYTES),
@@ -217,7 +224,8 @@ function readHave(dict: BDict): HaveEntry {
     grade,
     ...(root && { root }),
     ...(pieces && { pieces }),
-    ...(firstHand && { firstHand: splitFirstHand(firstHand) }),
+    ...(firstHand && { firstHand: splitHashes(firstHand, 'f') }),
+    ...(secondHand && { secondHand: splitHashes(secondHand, 'q') }),
   };
 }
 
@@ -270,19 +278,19 @@ function isWhole(value: unknown): value is number {
   return typeof value === 'number' && value >= 0;
 }
 
-function joinFirstHand(hashes: readonly FirstHandHash[]): Uint8Array {
-  const bytes = new Uint8Array(hashes.length * FIRST_HAND_BYTES);
+function joinHashes(hashes: readonly PieceHash[]): Uint8Array {
+  const bytes = new Uint8Array(hashes.length * PIECE_HASH_BYTES);
   hashes.forEach(({ pieceOffset, hash }, i) => {
-    writeU32(bytes, i * FIRST_HAND_BYTES, pieceOffset);
-    bytes.set(hash, i * FIRST_HAND_BYTES + 4);
+    writeU32(bytes, i * PIECE_HASH_BYTES, pieceOffset);
+    bytes.set(hash, i * PIECE_HASH_BYTES + 4);
   });
   return bytes;
 }
 
-function splitFirstHand(bytes: Uint8Array): FirstHandHash[] {
-  return chunks(bytes, FIRST_HAND_BYTES, Number.POSITIVE_INFINITY, 'f').map((chunk) => {
+function splitHashes(bytes: Uint8Array, key: string): PieceHash[] {
+  return chunks(bytes, PIECE_HASH_BYTES, Number.POSITIVE_INFINITY, key).map((chunk) => {
     const pieceOffset = readU32(chunk, 0);
-    if (pieceOffset >= NUMBER_LIMIT) throw new ProtocolError('"f" names a piece number too high');
+    if (pieceOffset >= NUMBER_LIMIT) throw new ProtocolError(`"${key}" names a piece number too high`);
     return { pieceOffset, hash: chunk.subarray(4) };
   });
 }
