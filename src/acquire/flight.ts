@@ -653,6 +653,7 @@ export class Flight implements Seeker {
       if (partial !== this.#bytes.partial) void partial[Symbol.asyncDispose]();
       this.#parts.landed(this.entry, this.at);
       if (swarms.hasPeers) this.#offerWhole();
+      else if (this.entry.swarms.length > 0) this.#parts.library.prepare(this.entry.key);
     } catch (error) {
       diary.warn(`could not store ${this.name}: ${error instanceof Error ? error.message : String(error)}`);
     }

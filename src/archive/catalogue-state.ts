@@ -27,7 +27,8 @@ export interface ReleaseRecord {
   readonly files: readonly (KeptFile & { readonly name: ReleaseFileName })[];
   readonly indexes: readonly {
     readonly stem: string;
-    readonly current: Sha256;
+    /** Undefined while a client uses the index but its table isn't built: it is made up for after a restart. */
+    readonly current: Sha256 | undefined;
     readonly previous: Sha256 | undefined;
   }[];
 }
@@ -151,8 +152,7 @@ function readFile(value: unknown): ReleaseRecord['files'][number] | undefined {
 
 function readIndex(value: unknown): ReleaseRecord['indexes'][number] | undefined {
   if (!isObject(value) || typeof value.stem !== 'string') return undefined;
-  const current = readKey(value.current);
-  return current === undefined ? undefined : { stem: value.stem, current, previous: readKey(value.previous) };
+  return { stem: value.stem, current: readKey(value.current), previous: readKey(value.previous) };
 }
 
 function readKey(value: unknown): Sha256 | undefined {

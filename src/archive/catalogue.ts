@@ -345,9 +345,12 @@ export class Catalogue implements AsyncDisposable {
 
   /** A client wants this index. Mostly it arrives by itself; if the store had it already, we have to get it. */
   #asked(held: HeldRelease, name: string): void {
+    const isNew = !held.indexes.has(indexStem(name));
     const index = held.use(indexStem(name));
     if (index === undefined || !held.isStale(index)) return;
     index.askedName = name;
+    // Whatever ends us before its table is built, the next start knows what is to be made up for.
+    if (isNew) this.#save();
     this.#takeOrFetchLater(held, index);
   }
 
@@ -626,7 +629,7 @@ export class Catalogue implements AsyncDisposable {
           const index = held.use(stem);
           if (index === undefined || held.tableKeys(stem).length === 0) continue;
           // A table that is lost: stale, so it is fetched again.
-          index.current = this.#shelf.load(current) && current;
+          index.current = current && this.#shelf.load(current) && current;
           index.previous = previous && this.#shelf.load(previous) && previous;
         }
         this.#held.set(place.directory, held);
@@ -664,9 +667,7 @@ export class Catalogue implements AsyncDisposable {
       form: held.form,
       verdict: held.verdict,
       files: [...held.files].map(([name, file]) => ({ name: name as ReleaseFileName, ...file })),
-      indexes: [...held.indexes.values()].flatMap(({ stem, current, previous }) =>
-        current === undefined ? [] : [{ stem, current, previous }],
-      ),
+      indexes: [...held.indexes.values()].map(({ stem, current, previous }) => ({ stem, current, previous })),
     }));
     try {
       this.#state.save(records);

@@ -4,6 +4,7 @@
  * speak to anyone. Invariant: nothing here can write, and what isn't shareable is never found.
  */
 import { readSync } from 'node:fs';
+import { type Clock, systemClock } from '../lib/clock.ts';
 import type { Sha256 } from '../lib/sha256.ts';
 import type { OpenFile, Store } from '../store/store.ts';
 import { layerRoot } from '../torrent/merkle.ts';
@@ -32,14 +33,23 @@ export interface Servable {
 /** Computes the piece layer of a stored file, off the main thread. */
 export type ComputeLayer = (fd: number, pieces: Pieces) => Promise<Uint8Array>;
 
+/** No file has come in for this long. */
+const QUIET_MS = 1_000;
+const MAX_TO_PREPARE = 10_000;
+
 export class Library {
   readonly #store: Store;
   readonly #computeLayer: ComputeLayer;
   readonly #growing = new Map<Sha256, Servable>();
   readonly #computing = new Map<Sha256, Promise<Servable | undefined>>();
 
-  constructor(store: Store, computeLayer: ComputeLayer) {
+  readonly #clock: Clock;
+  readonly #toPrepare: Sha256[] = [];
+  #cancelPrepare: (() => void) | undefined;
+
+  constructor(store: Store, computeLayer: ComputeLayer, clock: Clock = systemClock) {
     this.#store = store;
+    this.#clock = clock;
     this.#computeLayer = computeLayer;
   }
 
@@ -76,10 +86,28 @@ export class Library {
     return growing?.swarms.some(inSwarm) ? growing : undefined;
   }
 
-  /** Computes the layer of a file that peers are likely to want soon, if it isn't there. */
+  /**
+   * A shareable file has come in: its layer is computed once things are quiet, so that a peer that wants it later
+   * needn't wait for it.
+   */
   prepare(key: Sha256): void {
-    const found = this.find(key, () => true);
-    if (found instanceof Promise) found.catch(() => {});
+    this.#toPrepare.push(key);
+    if (this.#toPrepare.length > MAX_TO_PREPARE) this.#toPrepare.shift();
+    this.#cancelPrepare?.();
+    this.#cancelPrepare = this.#clock.after(QUIET_MS, () => void this.#prepareAll());
+  }
+
+  async #prepareAll(): Promise<void> {
+    this.#cancelPrepare = undefined;
+    while (this.#cancelPrepare === undefined) {
+      const key = this.#toPrepare.shift();
+      if (key === undefined) return;
+      try {
+        await this.find(key, () => true);
+      } catch {
+        // It can't be read: whoever wants it will be told so.
+      }
+    }
   }
 
   #compute(key: Sha256, pieces: Pieces, swarms: readonly string[]): Promise<Servable | undefined> {
