@@ -81,8 +81,6 @@ interface Plan {
 const BIG_FILE_REPEATS = 5;
 const DEBIAN_PACKAGES = ['apt', 'nginx', 'apt-cacher-ng', 'squid', 'curl', 'wrk'];
 
-if (import.meta.main) await main();
-
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
@@ -248,3 +246,5 @@ class Course {
     };
   }
 }
+
+if (import.meta.main) await main();

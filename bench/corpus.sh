@@ -1,7 +1,7 @@
 #!/bin/bash
 # Builds the corpus of the benches: about 300 real packages of Debian bookworm in a signed archive of their own.
 #
-#   [BENCH_CORPUS=DIR] [SMALL=269] [MEDIUM=20] [LARGE="linux-source-6.1 chromium"] bench/corpus.sh
+#   [BENCH_CORPUS=DIR] [SMALL=270] [MEDIUM=20] [LARGE="linux-source-6.1 chromium"] bench/corpus.sh
 #
 # SMALL (below 1 MB) and MEDIUM (1 to 10 MB) packages are taken in the order of the SHA-256 of their names, so the
 # same state of Debian gives the same choice; LARGE names packages. About 1 GB as it is; a quick one of 60 MB:
@@ -13,7 +13,7 @@
 set -euo pipefail
 
 corpus=${BENCH_CORPUS:-${TMPDIR:-/tmp}/debtorrent-bench/corpus}
-small=${SMALL:-269}
+small=${SMALL:-270}
 medium=${MEDIUM:-20}
 large=${LARGE-"linux-source-6.1 fonts-noto-cjk-extra texlive-lang-greek chromium firefox-esr ghc thunderbird
   golang-1.19-go openjdk-17-jre-headless libreoffice-core"}
@@ -22,13 +22,13 @@ cd "$corpus"
 
 # --- which packages: "hash size name" of all, in the order of the hash ---------------------------------------------
 choose() {
-  local list
+  local list name
   for list in /var/lib/apt/lists/*_bookworm_main_binary-amd64_Packages*; do /usr/lib/apt/apt-helper cat-file "$list"; done |
     awk '/^Package: /{name=$2} /^Size: /{print name, $2}' | sort -u -k1,1 |
     perl -MDigest::SHA=sha256_hex -ane 'print sha256_hex($F[0]), " $F[1] $F[0]\n"' | sort >all
   awk -v n="$small" '$2 < 1000000 && i++ < n {print $3}' all
   awk -v n="$medium" '$2 >= 1000000 && $2 < 10000000 && i++ < n {print $3}' all
-  printf '%s\n' $large
+  for name in $large; do echo "$name"; done
   rm all
 }
 [ -s packages.want ] || choose | sort -u >packages.want

@@ -20,8 +20,6 @@ export interface CommandRecord {
   readonly peakRssBytes: number;
 }
 
-if (import.meta.main) await main();
-
 async function main(): Promise<void> {
   const { values } = parseArgs({ options: { runs: { type: 'string', default: '10' } } });
   const runs = Number(values.runs);
@@ -70,3 +68,5 @@ async function timed(
   const [user = 0, system = 0, peakKib = 0] = (await Bun.file(report).text()).split(' ').map(Number);
   return { wallSeconds, cpuSeconds: user + system, peakRssBytes: peakKib * 1024 };
 }
+
+if (import.meta.main) await main();

@@ -18,8 +18,6 @@ const BENCHES: Readonly<Record<string, () => Promise<Figure[]>>> = {
   store: storeFigures,
 };
 
-if (import.meta.main) await main();
-
 async function main(): Promise<void> {
   const asked = process.argv.slice(2);
   const names = asked.length > 0 ? asked : Object.keys(BENCHES);
@@ -32,3 +30,5 @@ async function main(): Promise<void> {
   console.log(reportMicro(recorder.result));
   console.error(recorder.path);
 }
+
+if (import.meta.main) await main();

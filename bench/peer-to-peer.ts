@@ -50,8 +50,6 @@ interface Payload {
 
 const STORE_LIMIT_MS = 300_000;
 
-if (import.meta.main) await main();
-
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
@@ -255,3 +253,5 @@ async function sha256Of(path: string): Promise<string> {
   for await (const chunk of Bun.file(path).stream()) hasher.update(chunk);
   return hasher.digest('hex');
 }
+
+if (import.meta.main) await main();

@@ -8,7 +8,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { reportApt } from './apt-report.ts';
 import { markdownTable } from './lib/markdown.ts';
-import { type BenchResult, newestResult } from './lib/results.ts';
+import { type BenchResult, newestResult, resultsDir } from './lib/results.ts';
 import { reportMakeTorrent } from './make-torrent-report.ts';
 import { reportMicro } from './micro-report.ts';
 import { reportPeerToPeer } from './peer-to-peer-report.ts';
@@ -16,8 +16,6 @@ import { reportStartUp } from './start-up-report.ts';
 
 const BEGIN = '<!-- results: written by bench/report.ts -->';
 const END = '<!-- end of results -->';
-
-if (import.meta.main) main();
 
 function main(): void {
   const { values } = parseArgs({ options: { write: { type: 'string' } } });
@@ -30,6 +28,8 @@ function main(): void {
   ]
     .filter((part) => part !== undefined)
     .join('\n\n');
+  if (text === '')
+    throw new Error(`there are no results in ${resultsDir()}; BENCH_RESULTS names another place`);
   if (values.write === undefined) console.log(text);
   else writeBetweenMarkers(values.write, text);
 }
@@ -65,3 +65,5 @@ function writeBetweenMarkers(path: string, text: string): void {
   if (begin < 0 || end < begin) throw new Error(`${path} lacks the markers ${BEGIN} and ${END}`);
   writeFileSync(path, `${document.slice(0, begin + BEGIN.length)}\n\n${text}\n\n${document.slice(end)}`);
 }
+
+if (import.meta.main) main();

@@ -6,6 +6,7 @@
  *
  *   node scripts/bun.mjs bench/start-up.ts [--starts 5] [--idle-seconds 10]
  */
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { eventually } from '../test/fixtures/eventually.ts';
@@ -37,14 +38,11 @@ export type StartUpRecord =
       readonly test: 'warm-start';
       /** From spawning until the port took a connection. */
       readonly milliseconds: number;
-      readonly swarms: number;
       /** Idle after this start. */
     } & Memory);
 
 const VERSION_RUNS = 20;
-const IDLE_LIMIT_MS = 180_000;
-
-if (import.meta.main) await main();
+const TABLES_LIMIT_MS = 180_000;
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
@@ -70,6 +68,7 @@ async function main(): Promise<void> {
   }
   await signer.stopAgent();
   await using origin = await Origin.start(archiveRoot, join(directory.path, 'origin'));
+  const tables = join(directory.path, 'node/state/catalogue/tables');
   const options = { directory: join(directory.path, 'node'), mirror: origin.hostPort };
 
   const stanzas = lists.reduce((sum, { packages }) => sum + count(packages, '\nPackage: ') + 1, 0);
@@ -82,15 +81,15 @@ async function main(): Promise<void> {
     });
     const { updateSeconds, updateFailed, firstError } = await client.run([]);
     if (updateFailed) throw new Error(`apt-get update failed: ${firstError}`);
-    await idle(node, lists.length, idleSeconds);
+    await idle(node, tables, lists.length, idleSeconds);
     const cpuSeconds = cpuSecondsOf(node.pid);
     recorder.add({ test: 'idle-after-update', stanzas, updateSeconds, cpuSeconds, ...memoryOf(node.pid) });
   }
   for (let i = 0; i < starts; i++) {
     await using node = await BenchNode.start(options);
-    const swarms = await idle(node, lists.length, idleSeconds);
+    await idle(node, tables, lists.length, idleSeconds);
     const milliseconds = node.service.startMs;
-    recorder.add({ test: 'warm-start', milliseconds, swarms, ...memoryOf(node.pid) });
+    recorder.add({ test: 'warm-start', milliseconds, ...memoryOf(node.pid) });
   }
   console.log(reportStartUp(recorder.result));
   console.error(recorder.path);
@@ -103,22 +102,15 @@ function spawnMs(command: string[]): number {
   return performance.now() - started;
 }
 
-/** Every suite is in the catalogue, and the daemon has nothing to do for so long. Resolves with its swarms. */
-async function idle(node: BenchNode, suites: number, idleSeconds: number): Promise<number> {
-  const swarms = await eventually(
-    `${suites} suites in the catalogue`,
-    async () => {
-      const { length } = (await node.status()).swarms;
-      return length >= suites && length;
-    },
-    IDLE_LIMIT_MS,
-  );
+/** Every suite's table is in the catalogue, and the daemon has nothing to do for so long. */
+async function idle(node: BenchNode, tables: string, suites: number, idleSeconds: number): Promise<void> {
+  const areThere = () => existsSync(tables) && readdirSync(tables).length >= suites;
+  await eventually(`tables of ${suites} suites`, areThere, TABLES_LIMIT_MS);
   for (let used = 1; used > 0.05; ) {
     const before = cpuSecondsOf(node.pid);
     await Bun.sleep(idleSeconds * 1000);
     used = (cpuSecondsOf(node.pid) - before) / idleSeconds;
   }
-  return swarms;
 }
 
 function count(bytes: Uint8Array, text: string): number {
@@ -127,3 +119,5 @@ function count(bytes: Uint8Array, text: string): number {
   for (let at = buffer.indexOf(text); at >= 0; at = buffer.indexOf(text, at + 1)) found += 1;
   return found;
 }
+
+if (import.meta.main) await main();

@@ -1,7 +1,7 @@
 /** How the benches start debtorrent: the built binary, or src/main.ts by Bun with DEBTORRENT_DEV=1, as the tests do. */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { freePort } from '../../test/fixtures/free-port.ts';
+import { freeLowPort } from './free-low-port.ts';
 import { Service } from './service.ts';
 
 const root = join(import.meta.dir, '../..');
@@ -39,7 +39,7 @@ export class BenchNode implements AsyncDisposable {
 
   static async start({ directory, mirror, peers = [], cacheLimit }: NodeOptions): Promise<BenchNode> {
     mkdirSync(directory, { recursive: true });
-    const [port, peerPort] = [await freePort(), await freePort()];
+    const [port, peerPort] = [await freeLowPort(), await freeLowPort()];
     const service = await Service.start({
       command: [
         ...DEBTORRENT,

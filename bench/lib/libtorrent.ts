@@ -1,8 +1,8 @@
 /** libtorrent's peers for peer-to-peer.ts, each a process of its own (libtorrent-peer.py), driven by lines of text. */
 import { join } from 'node:path';
 import type { Subprocess } from 'bun';
-import { freePort } from '../../test/fixtures/free-port.ts';
 import { PLAIN_ENV, runWell } from '../../test/fixtures/run.ts';
+import { freeLowPort } from './free-low-port.ts';
 
 /** Debian's own Python: python3-libtorrent belongs to it, whatever else PATH holds. */
 const SCRIPT = ['/usr/bin/python3', join(import.meta.dir, '../libtorrent-peer.py')];
@@ -28,7 +28,7 @@ export class LibtorrentPeer implements AsyncDisposable {
 
   /** Seeds what lies in `directory`. */
   static async seed(torrent: string, directory: string): Promise<LibtorrentPeer> {
-    return LibtorrentPeer.#start('seed', torrent, directory, await freePort());
+    return LibtorrentPeer.#start('seed', torrent, directory, await freeLowPort());
   }
 
   /** Ready to fetch into `directory` from the seeder at `port`. */

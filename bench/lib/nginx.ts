@@ -4,7 +4,7 @@
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { freePort } from '../../test/fixtures/free-port.ts';
+import { freeLowPort } from './free-low-port.ts';
 import { Service } from './service.ts';
 
 export interface MirrorWork {
@@ -22,7 +22,7 @@ export class Origin implements AsyncDisposable {
   #counted = 0;
 
   static async start(archiveRoot: string, directory: string): Promise<Origin> {
-    const port = await freePort();
+    const port = await freeLowPort();
     const closed = join(directory, 'closed');
     const service = await startNginx(
       directory,

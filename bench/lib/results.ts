@@ -4,7 +4,7 @@
  *
  * Files are `<results>/<bench>-<start>.json`; report.ts takes the newest of each bench.
  */
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus, release, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import packageJson from '../../package.json' with { type: 'json' };
@@ -69,6 +69,7 @@ export class Recorder<R> {
 /** The newest result of the bench; undefined when there is none. */
 export function newestResult<R>(bench: string): BenchResult<R> | undefined {
   const isOurs = (name: string) => name.startsWith(`${bench}-2`) && name.endsWith('.json');
+  if (!existsSync(resultsDir())) return undefined;
   const newest = readdirSync(resultsDir()).filter(isOurs).sort().at(-1);
   if (newest === undefined) return undefined;
   return JSON.parse(readFileSync(join(resultsDir(), newest), 'utf8')) as BenchResult<R>;

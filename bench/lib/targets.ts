@@ -4,9 +4,9 @@
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { freePort } from '../../test/fixtures/free-port.ts';
 import { runWell } from '../../test/fixtures/run.ts';
 import { BenchNode } from './debtorrent.ts';
+import { freeLowPort } from './free-low-port.ts';
 import { type Origin, startNginx } from './nginx.ts';
 import { Service } from './service.ts';
 
@@ -42,7 +42,7 @@ const nginx: Target = {
   name: 'nginx',
   program: 'nginx',
   async start(origin, directory) {
-    const port = await freePort();
+    const port = await freeLowPort();
     const service = await startNginx(
       directory,
       port,
@@ -65,8 +65,7 @@ const aptCacherNg: Target = {
   name: 'apt-cacher-ng',
   program: 'apt-cacher-ng',
   async start(origin, directory) {
-    // Its own one: it doesn't take any that freePort() would give (above 32767).
-    const port = 3142;
+    const port = await freeLowPort();
     const config = join(directory, 'conf');
     for (const name of ['cache', 'log', 'conf']) mkdirSync(join(directory, name));
     writeFileSync(
@@ -92,7 +91,7 @@ const squid: Target = {
   name: 'squid',
   program: 'squid',
   async start(origin, directory) {
-    const port = await freePort();
+    const port = await freeLowPort();
     const config = join(directory, 'squid.conf');
     mkdirSync(join(directory, 'cache'));
     writeFileSync(
