@@ -10,8 +10,9 @@
  *  [4] in order for apt inside a small window, rarest first (random tie-break) beyond it;
  *  [5] a source that stalls is dropped from the plan; its pieces may be taken by others.
  *
- * The mirror, when it runs, streams one contiguous run from the head of the file; peers that are slower than it work
- * towards it from the end, so the two never fetch the same piece twice.
+ * The mirror, when it runs, streams one contiguous run from the head of the file; peers that are slower than it, or
+ * not measured yet, work towards it from the end, so the two never fetch the same piece twice. A piece is free when it
+ * is missing, or asked of a peer that isn't live (stalled, choking, gone): then another may be asked for it.
  */
 
 import type { Share } from './share-out.ts';
@@ -32,7 +33,7 @@ export interface OfferView {
   readonly latencyMs: number;
   /** Asked for and not yet here, all flights together. */
   readonly queuedBytes: number;
-  /** Asked, and silent for longer than `stallMs`. */
+  /** How long it has owed us bytes without sending any. */
   readonly silentMs: number;
 }
 
@@ -68,6 +69,7 @@ export interface FlightView {
 
 export interface Request {
   readonly offer: number;
+  /** MISSING, or ASKED of a peer that isn't live: that one's request is void then. */
   readonly piece: number;
 }
 
@@ -94,6 +96,10 @@ const SLOWER_FACTOR = 1.1;
 const SLOWER_GRACE_MS = 200;
 /** Plan again this often while something is under way whose course can change without an event. */
 const REVIEW_MS = 250;
+/** `why` of the decision that there is nothing left to ask. */
+export const NO_SOURCE = 'no source';
+const KEEP = { kind: 'keep' } as const;
+const STOP = { kind: 'stop' } as const;
 
 export function planFlight(view: FlightView): Decision {
   const { offers, mirror, nowMs } = view;
@@ -101,36 +107,42 @@ export function planFlight(view: FlightView): Decision {
   const mirrorMs = mirror.latencyMs + (remaining / mirror.bytesPerSecond) * 1000;
   const stallMs = stallLimitMs(view, mirrorMs);
   // [5] A peer that stalls is dropped, unless it is all there is.
-  const live = mirror.usable ? offers.filter((o) => o.silentMs < stallMs) : offers;
-
+  const prompt = offers.filter((o) => o.silentMs < stallMs);
+  const live = prompt.length > 0 || mirror.usable ? prompt : offers;
   if (live.length === 0) return withoutPeers(view, offers.length > 0);
 
-  const peersRate = expectedRate(live, mirror.bytesPerSecond);
-  const peersMs = Math.min(...live.map((o) => o.latencyMs)) + (remaining / peersRate) * 1000;
-  const peersSlower = mirror.usable && peersMs > mirrorMs * SLOWER_FACTOR + SLOWER_GRACE_MS;
+  const latencyMs = Math.min(...live.map((o) => o.latencyMs));
+  const peersMsAt = (rate: number) => latencyMs + (remaining / rate) * 1000;
+  const inTime = (ms: number) => ms <= mirrorMs * SLOWER_FACTOR + SLOWER_GRACE_MS;
+  // A peer not yet measured counts as the mirror does, until it proves otherwise; but it stops no mirror that runs.
+  const peersRate = rateOf(live, mirror.bytesPerSecond);
+  const peersMs = peersMsAt(peersRate);
+  const peersSlower = mirror.usable && !inTime(peersMs);
+  const proven = inTime(peersMsAt(rateOf(live, 0)));
 
-  const requests = assign(view, live, peersSlower);
+  const free = freePieces(view, live);
+  const requests = assign(view, live, free, peersSlower || (mirror.run !== undefined && !proven));
   // Pieces that nobody has who could be asked: waiting for peers won't bring them.
-  const uncovered = mirror.usable && !mirror.run ? shareOfUncovered(view, live) : undefined;
+  const uncovered = mirror.usable && !mirror.run ? shareOfUncovered(view, live, free) : undefined;
   if (uncovered?.run) {
     const wakeAtMs = nowMs + REVIEW_MS;
     return { requests, mirror: { kind: 'start', ...uncovered.run }, wakeAtMs, why: uncovered.why };
   }
   const wakeAtMs = nowMs + Math.min(stallMs, REVIEW_MS);
   if (mirror.run) {
-    const rest = (mirror.run.to - mirror.run.at) * view.pieceLength;
+    const { at, to } = mirror.run;
+    const has = (piece: number) => live.some((o) => o.has(piece));
+    if (!view.share && view.head < at && free(view.head) && !has(view.head)) {
+      return { requests, mirror: STOP, wakeAtMs, why: 'apt waits for a piece before the run' };
+    }
+    const rest = (to - at) * view.pieceLength;
     // [2] peers suffice: rest, unless what is left of the run is on its way already.
     const nearlyDone = rest <= mirror.bytesPerSecond * (mirror.latencyMs / 1000) + view.pieceLength;
-    const covered = live.some((o) => o.has(mirror.run?.at ?? -1));
-    if (!peersSlower && !nearlyDone && covered) {
-      return {
-        requests,
-        mirror: { kind: 'stop' },
-        wakeAtMs,
-        why: 'peers deliver at least what the mirror would: it rests',
-      };
+    if (!peersSlower && proven && !nearlyDone && has(at)) {
+      const why = 'peers deliver at least what the mirror would: it rests';
+      return { requests, mirror: STOP, wakeAtMs, why };
     }
-    return { requests, mirror: { kind: 'keep' }, wakeAtMs, why: 'peers and mirror together' };
+    return { requests, mirror: KEEP, wakeAtMs, why: 'peers and mirror together' };
   }
   if (peersSlower) {
     const run = mirrorRun(view, requests, live, mirrorMs);
@@ -145,18 +157,24 @@ export function planFlight(view: FlightView): Decision {
       };
     }
   }
-  return { requests, mirror: { kind: 'keep' }, wakeAtMs, why: 'peers' };
+  return { requests, mirror: KEEP, wakeAtMs, why: 'peers' };
 }
 
 /** [1] Nobody delivers: wait a moment for answers that are due, then the mirror. */
 function withoutPeers(view: FlightView, stalled: boolean): Decision {
-  const { mirror, nowMs, answersUntilMs } = view;
-  const keep = { kind: 'keep' } as const;
-  if (mirror.run) return { requests: [], mirror: keep, wakeAtMs: undefined, why: 'mirror only' };
+  const { mirror, nowMs, answersUntilMs, head } = view;
+  const keep = KEEP;
+  if (mirror.run) {
+    if (view.share || head >= mirror.run.at) {
+      return { requests: [], mirror: keep, wakeAtMs: undefined, why: 'mirror only' };
+    }
+    const why = 'apt waits for a piece before the run';
+    return { requests: [], mirror: STOP, wakeAtMs: undefined, why };
+  }
   if (!stalled && answersUntilMs !== undefined && nowMs < answersUntilMs) {
     return { requests: [], mirror: keep, wakeAtMs: answersUntilMs, why: 'waiting for answers that are due' };
   }
-  if (!mirror.usable) return { requests: [], mirror: keep, wakeAtMs: undefined, why: 'no source' };
+  if (!mirror.usable) return { requests: [], mirror: keep, wakeAtMs: undefined, why: NO_SOURCE };
   // [5] pieces asked of peers that stall are the mirror's to take.
   if (view.share && !stalled) {
     const { run, untilMs, why } = view.share((piece) => view.pieces[piece] !== HAVE);
@@ -167,7 +185,7 @@ function withoutPeers(view: FlightView, stalled: boolean): Decision {
       why,
     };
   }
-  const from = view.head;
+  const from = head;
   let to = from;
   while (to < view.pieces.length && view.pieces[to] !== HAVE) to += 1;
   if (to === from) return { requests: [], mirror: keep, wakeAtMs: undefined, why: 'nothing is missing' };
@@ -182,11 +200,18 @@ function stallLimitMs(view: FlightView, mirrorMs: number): number {
   return Math.min(patience, MAX_STALL_MS);
 }
 
-/** Bytes a second of these peers together; one not yet measured counts as the mirror does, until it proves otherwise. */
-function expectedRate(offers: readonly OfferView[], mirrorRate: number): number {
+/** Bytes a second of these peers together; `unmeasured` for each that hasn't delivered anything yet. */
+function rateOf(offers: readonly OfferView[], unmeasured: number): number {
   let rate = 0;
-  for (const offer of offers) rate += offer.bytesPerSecond ?? mirrorRate;
+  for (const offer of offers) rate += offer.bytesPerSecond ?? unmeasured;
   return Math.max(rate, 1);
+}
+
+type Free = (piece: number) => boolean;
+
+function freePieces({ pieces, askedOf }: FlightView, live: readonly OfferView[]): Free {
+  const ids = new Set(live.map((o) => o.id));
+  return (piece) => pieces[piece] === MISSING || (pieces[piece] === ASKED && !ids.has(askedOf[piece] ?? -1));
 }
 
 /** The first run of pieces the mirror may stream: missing, or asked of a peer that would bring it later than the mirror. */
@@ -196,16 +221,17 @@ function mirrorRun(
   live: readonly OfferView[],
   mirrorMs: number,
 ): { from: number; to: number } | undefined {
-  const late = new Set<number>(view.offers.map((o) => o.id));
+  const onTime = new Set<number>();
   for (const offer of live) {
     const rate = offer.bytesPerSecond;
     const dueMs = rate === undefined ? 0 : offer.latencyMs + (offer.queuedBytes / Math.max(rate, 1)) * 1000;
-    if (dueMs <= mirrorMs * 1.5 + SLOWER_GRACE_MS) late.delete(offer.id);
+    if (dueMs <= mirrorMs * 1.5 + SLOWER_GRACE_MS) onTime.add(offer.id);
   }
   const taken = new Set(requests.map((r) => r.piece));
   const free = (piece: number) =>
-    (view.pieces[piece] === MISSING && !taken.has(piece)) ||
-    (view.pieces[piece] === ASKED && late.has(view.askedOf[piece] ?? -1));
+    !taken.has(piece) &&
+    (view.pieces[piece] === MISSING ||
+      (view.pieces[piece] === ASKED && !onTime.has(view.askedOf[piece] ?? -1)));
   let from = view.head;
   while (from < view.pieces.length && !free(from)) from += 1;
   let to = from;
@@ -217,8 +243,9 @@ function mirrorRun(
 function shareOfUncovered(
   view: FlightView,
   live: readonly OfferView[],
+  free: Free,
 ): Pick<Share, 'run' | 'why'> | undefined {
-  const bare = (piece: number) => view.pieces[piece] === MISSING && !live.some((o) => o.has(piece));
+  const bare = (piece: number) => free(piece) && !live.some((o) => o.has(piece));
   if (view.share) return view.share(bare);
   let from = view.head;
   while (from < view.pieces.length && !bare(from)) from += 1;
@@ -227,14 +254,14 @@ function shareOfUncovered(
   return to > from ? { run: { from, to }, why: 'no peer has these pieces: the mirror' } : undefined;
 }
 
-/** [4] Hands out missing pieces to the peers that have room. */
-function assign(view: FlightView, live: readonly OfferView[], fromTheEnd: boolean): Request[] {
+/** [4] Hands out free pieces to the peers that have room. */
+function assign(view: FlightView, live: readonly OfferView[], free: Free, fromTheEnd: boolean): Request[] {
   const room = live.map((o) => o.roomBytes);
   let total = 0;
   for (const bytes of room) total += Math.max(0, bytes);
   if (total <= 0) return [];
   const requests: Request[] = [];
-  for (const piece of order(view, live, fromTheEnd, total)) {
+  for (const piece of order(view, live, free, fromTheEnd, total)) {
     const size = Math.min(view.pieceLength, view.sizeBytes - piece * view.pieceLength);
     const chosen = quickest(live, room, piece);
     if (chosen < 0) continue;
@@ -251,9 +278,9 @@ function quickest(live: readonly OfferView[], room: readonly number[], piece: nu
   let best = -1;
   let bestMs = Number.POSITIVE_INFINITY;
   live.forEach((offer, at) => {
-    const free = room[at] ?? 0;
-    if (free <= 0 || !offer.has(piece)) return;
-    const queued = offer.queuedBytes + (offer.roomBytes - free);
+    const left = room[at] ?? 0;
+    if (left <= 0 || !offer.has(piece)) return;
+    const queued = offer.queuedBytes + (offer.roomBytes - left);
     const dueMs = offer.latencyMs + (queued / Math.max(offer.bytesPerSecond ?? 4 * 1024 * 1024, 1)) * 1000;
     if (dueMs < bestMs) {
       bestMs = dueMs;
@@ -263,41 +290,60 @@ function quickest(live: readonly OfferView[], room: readonly number[], piece: nu
   return best;
 }
 
-/** Missing pieces in the order in which to hand them out; at most a little more than there is room for. */
+/** Free pieces that somebody has, in the order in which to hand them out; a little more than there is room for. */
 function order(
   view: FlightView,
   live: readonly OfferView[],
+  free: Free,
   fromTheEnd: boolean,
   roomBytes: number,
 ): number[] {
   const { pieces, head, pieceLength, mirror } = view;
   const limit = Math.ceil(roomBytes / pieceLength) + live.length;
   const found: number[] = [];
+  const wanted = (piece: number) =>
+    free(piece) && piece !== mirror.run?.at && live.some((o) => o.roomBytes > 0 && o.has(piece));
   if (fromTheEnd) {
     // The mirror has the head; meet it from the other side.
-    const stop = Math.max(head, mirror.run ? mirror.run.at + 1 : head);
-    for (let piece = pieces.length - 1; piece >= stop && found.length < limit; piece -= 1) {
-      if (pieces[piece] === MISSING) found.push(piece);
+    for (let piece = pieces.length - 1; piece >= head && found.length < limit; piece -= 1) {
+      if (wanted(piece)) found.push(piece);
     }
     return found;
   }
-  const from = mirror.run ? mirror.run.at + 1 : head;
-  const windowEnd = Math.min(pieces.length, head + Math.max(1, Math.ceil(WINDOW_BYTES / pieceLength)));
-  let piece = from;
-  for (; piece < windowEnd && found.length < limit; piece += 1) {
-    if (pieces[piece] === MISSING) found.push(piece);
+  const end = Math.min(pieces.length, head + Math.max(1, Math.ceil(WINDOW_BYTES / pieceLength)));
+  let piece = head;
+  for (; piece < end && found.length < limit; piece += 1) if (wanted(piece)) found.push(piece);
+  // Rarity says nothing where there is one peer: then order is kinder to disks.
+  if (live.length === 1) {
+    for (; piece < pieces.length && found.length < limit; piece += 1) if (wanted(piece)) found.push(piece);
+  } else if (found.length < limit) {
+    found.push(...rarest(view, live, wanted, piece, limit - found.length));
   }
-  // Rarity says nothing when everybody has everything or there is one peer: then order is kinder to disks.
-  if (found.length >= limit) return found;
-  const beyond: number[] = [];
-  for (; piece < pieces.length; piece += 1) {
-    if (pieces[piece] === MISSING) beyond.push(piece);
-    if (live.length === 1 && beyond.length + found.length >= limit) break;
+  return found;
+}
+
+/** The `count` rarest wanted pieces from `from` on, those of equal rarity drawn by lot. */
+function rarest(
+  { pieces, draw }: FlightView,
+  live: readonly OfferView[],
+  wanted: Free,
+  from: number,
+  count: number,
+): number[] {
+  const byCopies: number[][] = live.map(() => []);
+  for (let piece = from; piece < pieces.length; piece += 1) {
+    if (!wanted(piece)) continue;
+    let copies = 0;
+    for (const offer of live) if (offer.has(piece)) copies += 1;
+    byCopies[copies - 1]?.push(piece);
   }
-  if (live.length > 1) {
-    const rank = new Map<number, number>();
-    for (const p of beyond) rank.set(p, live.reduce((n, o) => n + (o.has(p) ? 1 : 0), 0) + view.draw());
-    beyond.sort((a, b) => (rank.get(a) ?? 0) - (rank.get(b) ?? 0));
+  const found: number[] = [];
+  for (const equals of byCopies) {
+    for (let i = 0; i < equals.length && found.length < count; i += 1) {
+      const drawn = i + Math.floor(draw() * (equals.length - i));
+      found.push(equals[drawn] as number);
+      equals[drawn] = equals[i] as number;
+    }
   }
-  return found.concat(beyond.slice(0, limit - found.length));
+  return found;
 }
