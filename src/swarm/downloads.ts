@@ -28,7 +28,11 @@ export interface DownloadsHost {
 
 const MIN_WINDOW_BYTES = 1024 * 1024;
 const MAX_WINDOW_BYTES = 16 * 1024 * 1024;
-/** Payload that nobody asked for (late after a cancel) is dropped; beyond this much the peer is closed. */
+/** As long as this a peer may owe and be silent before it counts as stalled (plan.ts has the same). */
+const STALL_MS = 500;
+/** A peer that stalled is asked again after this. */
+const FORGIVEN_AFTER_MS = 10_000;
+/** Payload that nobody asked for is dropped; beyond this much the peer is closed. */
 const MAX_UNASKED_BYTES = 32 * 1024 * 1024;
 
 /**
@@ -63,9 +67,14 @@ export class Downloads {
   #queuedBytes = 0;
   #latencyMs: number;
   #busySinceMs = 0;
-  #lastByteMs = 0;
+  /** Since when the peer owes bytes and has sent none; undefined when it owes nothing. */
+  #owesSinceMs: number | undefined;
+  /** Until when a debt counts that was taken back unpaid. */
+  #forgivenMs = 0;
   #awaitingFirst = false;
   #unaskedBytes = 0;
+  /** Of cancelled requests: may still come, through no fault of the peer's. */
+  #cancelledBytes = 0;
   #maxRequestBytes = BLOCK_BYTES;
   /** The PIECE being received. */
   #current: { asked: Asked; begin: number; length: number; at: number } | undefined;
@@ -92,9 +101,16 @@ export class Downloads {
     return this.#rate.at(nowMs);
   }
 
-  /** How long the peer has owed us bytes without sending any. */
+  /**
+   * How long the peer has owed us bytes without sending any. What others were asked for in its stead still counts for a
+   * while: else it would be asked again at once, and each time be waited for.
+   */
   silentMs(nowMs: number): number {
-    return this.#queuedBytes === 0 ? 0 : nowMs - Math.max(this.#lastByteMs, this.#busySinceMs);
+    return this.#owes(nowMs) ? nowMs - (this.#owesSinceMs ?? nowMs) : 0;
+  }
+
+  #owes(nowMs: number): boolean {
+    return this.#owesSinceMs !== undefined && (this.#queuedBytes > 0 || nowMs < this.#forgivenMs);
   }
 
   /** What may be asked for now: enough under way to keep the link busy, no more. */
@@ -109,6 +125,7 @@ export class Downloads {
     const number = offer.firstPiece + piece;
     if (this.#asked.has(number)) return;
     const now = this.#host.clock.nowMs();
+    if (!this.#owes(now)) this.#owesSinceMs = now;
     if (this.#queuedBytes === 0) {
       this.#busySinceMs = now;
       this.#awaitingFirst = true;
@@ -132,8 +149,14 @@ export class Downloads {
     const asked = this.#asked.get(number);
     if (!asked || asked.offer !== offer) return;
     this.#drop(number, asked);
-    for (const [begin, length] of asked.blocks)
+    for (const [begin, length] of asked.blocks) {
+      this.#cancelledBytes += length;
       this.#host.send(encodeCancel({ index: number, begin, length }));
+    }
+    if (this.#queuedBytes > 0) return;
+    const now = this.#host.clock.nowMs();
+    if (now - (this.#owesSinceMs ?? now) < STALL_MS) this.#owesSinceMs = undefined;
+    else this.#forgivenMs = now + FORGIVEN_AFTER_MS;
   }
 
   /** Forgets everything; the pieces that were asked for come back so that their seekers can be told. */
@@ -150,6 +173,7 @@ export class Downloads {
     const asked = this.#asked.get(index);
     if (!asked) return undefined;
     this.#drop(index, asked);
+    this.#heard();
     return { offer: asked.offer, piece: asked.piece };
   }
 
@@ -157,6 +181,11 @@ export class Downloads {
     const asked = this.#asked.get(index);
     if (!asked || asked.blocks.get(begin) !== lengthBytes) {
       this.#current = undefined;
+      if (this.#owesSinceMs !== undefined) this.#heard();
+      if (this.#cancelledBytes >= lengthBytes) {
+        this.#cancelledBytes -= lengthBytes;
+        return;
+      }
       this.#unaskedBytes += lengthBytes;
       if (this.#unaskedBytes > MAX_UNASKED_BYTES)
         throw new ProtocolError('sends pieces that nobody asked for');
@@ -176,7 +205,7 @@ export class Downloads {
     current.asked.bytes.set(bytes, current.at);
     current.at += bytes.length;
     const now = this.#host.clock.nowMs();
-    this.#lastByteMs = now;
+    this.#owesSinceMs = now;
     this.#rate.add(bytes.length, now);
     this.#host.downloaded(bytes.length);
   }
@@ -194,8 +223,14 @@ export class Downloads {
     asked.receivedBytes += current.length;
     if (asked.receivedBytes < bytes.length) return;
     this.#drop(number, asked);
+    this.#heard();
     if (!offer.closed) offer.want.seeker.arrived(offer, piece, bytes);
     giveBuffer(bytes);
+  }
+
+  /** The peer has answered something. */
+  #heard(): void {
+    this.#owesSinceMs = this.#queuedBytes > 0 ? this.#host.clock.nowMs() : undefined;
   }
 
   #drop(number: number, asked: Asked): void {
