@@ -20,7 +20,7 @@ export interface FlightBytes {
   readInto(offset: number, target: Uint8Array): number;
   /** Bytes [0, to) are here: hashing may follow. */
   grown(to: number): void;
-  /** The SHA-256 of the whole, when all bytes are here. Starts anew each time it is asked. */
+  /** The SHA-256 of the whole, when all bytes are here. Once; after that only when started anew. */
   digest(): Promise<Sha256>;
   /** Hashing what was told by `grown` is void: bytes are going to be replaced. */
   restart(): Promise<void>;
@@ -74,46 +74,75 @@ class MemoryBytes implements FlightBytes {
 }
 
 class PartialBytes implements FlightBytes {
-  readonly partial: PartialFile;
+  readonly #partial: PartialFile;
   readonly #hasher: Hasher;
   readonly #pieces: Pieces;
   #whole: WholeHash;
+  /** Set once the store could not take a write: all bytes are here from then on. */
+  #memory: MemoryBytes | undefined;
 
   constructor(partial: PartialFile, hasher: Hasher, pieces: Pieces) {
-    this.partial = partial;
+    this.#partial = partial;
     this.#hasher = hasher;
     this.#pieces = pieces;
     this.#whole = hasher.whole(partial.fd);
   }
 
+  get partial(): PartialFile | undefined {
+    return this.#memory ? undefined : this.#partial;
+  }
+
   write(offset: number, bytes: Uint8Array): void {
-    this.partial.write(offset, bytes);
+    if (!this.#memory) {
+      try {
+        this.#partial.write(offset, bytes);
+        return;
+      } catch (error) {
+        if (error instanceof RangeError || this.#pieces.sizeBytes > MAX_MEMORY_BYTES) throw error;
+      }
+      this.#memory = this.#intoMemory();
+    }
+    this.#memory.write(offset, bytes);
   }
 
   read(offset: number, maxBytes: number): Uint8Array {
-    const bytes = Buffer.allocUnsafe(Math.min(maxBytes, this.partial.sizeBytes - offset));
+    if (this.#memory) return this.#memory.read(offset, maxBytes);
+    const bytes = Buffer.allocUnsafe(Math.min(maxBytes, this.#partial.sizeBytes - offset));
     return bytes.subarray(0, this.readInto(offset, bytes));
   }
 
   readInto(offset: number, target: Uint8Array): number {
-    return readSync(this.partial.fd, target, 0, target.length, offset);
+    if (this.#memory) return this.#memory.readInto(offset, target);
+    return readSync(this.#partial.fd, target, 0, target.length, offset);
   }
 
   grown(to: number): void {
-    this.#whole.grow(to);
+    if (!this.#memory) this.#whole.grow(to);
   }
 
   digest(): Promise<Sha256> {
-    return this.#whole.finish(this.#pieces.sizeBytes);
+    return this.#memory ? this.#memory.digest() : this.#whole.finish(this.#pieces.sizeBytes);
   }
 
   async restart(): Promise<void> {
-    await this.#whole.abandon();
-    this.#whole = this.#hasher.whole(this.partial.fd);
+    const old = this.#whole;
+    this.#whole = this.#hasher.whole(this.#partial.fd);
+    await old.abandon();
   }
 
   async close(): Promise<void> {
     await this.#whole.abandon();
-    await this.partial[Symbol.asyncDispose]();
+    await this.#partial[Symbol.asyncDispose]();
+  }
+
+  #intoMemory(): MemoryBytes {
+    const memory = new MemoryBytes(this.#pieces.sizeBytes);
+    const chunk = Buffer.allocUnsafe(1024 * 1024);
+    for (let at = 0; ; ) {
+      const got = readSync(this.#partial.fd, chunk, 0, chunk.length, at);
+      if (got === 0) return memory;
+      memory.write(at, chunk.subarray(0, got));
+      at += got;
+    }
   }
 }

@@ -29,7 +29,15 @@ import { FlightServable } from './flight-servable.ts';
 import type { Hasher } from './hasher.ts';
 import { runMirror } from './mirror-run.ts';
 import { PieceWords } from './piece-words.ts';
-import { ASKED, type Decision, type FlightView, HAVE, type OfferView, planFlight } from './plan.ts';
+import {
+  ASKED,
+  type Decision,
+  type FlightView,
+  HAVE,
+  NO_SOURCE,
+  type OfferView,
+  planFlight,
+} from './plan.ts';
 import { FROM_HEARSAY, FROM_MIRROR, FROM_NOBODY, FROM_ROOT, Progress } from './progress.ts';
 import { Roots } from './roots.ts';
 
@@ -54,6 +62,8 @@ const SILENCE_MS = 8_000;
 const HOPE_MS = 20_000;
 /** A mirror that failed is asked again when nothing has come for this long. */
 const RETRY_MIRROR_MS = 5_000;
+/** What may be queued at one peer by flights that have nothing else queued there. */
+const MAX_QUEUED_BYTES = 64 * 1024 * 1024;
 /** A flight without readers is kept this long: apt comes back within seconds after a cut. */
 const ORPHAN_MS = 15_000;
 
@@ -61,10 +71,13 @@ const ORPHAN_MS = 15_000;
 interface Run {
   at: number;
   readonly to: number;
+  /** Pieces asked of peers when it began: it may overtake them. Those asked later it stops at. */
+  readonly overtakes: ReadonlySet<number>;
   readonly abort: AbortController;
 }
 
 interface FollowedRoot {
+  readonly sinceMs: number;
   readonly hex: string;
   readonly bytes: Uint8Array;
   layer: Uint8Array | undefined;
@@ -107,9 +120,13 @@ export class Flight implements Seeker {
   #wasWrong = false;
   #state: 'flying' | 'checking' | 'landed' | 'failed' = 'flying';
   #landedMs: number | undefined;
+  /** What could be read when last looked at, and since when it has been that much. */
+  #shownBytes = 0;
   #visibleMs: number;
   /** When bytes last came, from whomever. */
   #movedMs: number;
+  /** Our own bytes are being hashed for a judgement. */
+  #judging: Promise<void> | undefined;
   #planned = false;
   #wake: (() => void) | undefined;
   #orphan: (() => void) | undefined;
@@ -233,6 +250,7 @@ export class Flight implements Seeker {
       if (this.progress.state[piece] === ASKED && this.progress.askedOf[piece] === id)
         this.progress.missing(piece);
     }
+    this.#leaveRoot();
     this.#planSoon();
   }
 
@@ -256,7 +274,7 @@ export class Flight implements Seeker {
   arrived(offer: Offer, piece: number, bytes: Uint8Array): void {
     if (this.#state !== 'flying' || this.progress.state[piece] === HAVE) return;
     if (this.pieces.isSingle) {
-      this.#bytes.write(0, bytes);
+      if (!this.#write(0, bytes)) return;
       this.#fromPeers += bytes.length;
       this.progress.have(piece, FROM_ROOT);
       this.#check(offer);
@@ -269,7 +287,7 @@ export class Flight implements Seeker {
       this.#planSoon();
       return;
     }
-    this.#bytes.write(this.pieces.offset(piece), bytes);
+    if (!this.#write(this.pieces.offset(piece), bytes)) return;
     this.#fromPeers += bytes.length;
     this.#words.known(piece, { hash, own: false });
     this.progress.have(piece, origin);
@@ -311,8 +329,11 @@ export class Flight implements Seeker {
   #plan(): void {
     this.#wake?.();
     this.#wake = undefined;
+    if (!this.#mirrorUsable) this.#hope();
+    if (this.#state !== 'flying') return;
     const decision = this.#silentTooLong() ?? planFlight(this.#view());
     this.#carryOut(decision);
+    if (this.#state !== 'flying') return;
     const { clock } = this.#parts;
     const now = clock.nowMs();
     const wakeAtMs = Math.min(decision.wakeAtMs ?? Number.POSITIVE_INFINITY, now + 1_000);
@@ -333,8 +354,10 @@ export class Flight implements Seeker {
       answersUntilMs = Math.min(answersUntilMs, this.#startedMs + Math.max(250, 0.1 * expectedMs));
     }
     // A layer on its way is an answer on its way.
-    if (this.#root && !this.#root.layer)
-      answersUntilMs = Math.max(answersUntilMs ?? 0, this.#startedMs + 1_000);
+    if (this.#root && !this.#root.layer) {
+      const momentMs = Math.min(1_000, Math.max(250, 0.1 * expectedMs));
+      answersUntilMs = Math.max(answersUntilMs ?? 0, this.#root.sinceMs + momentMs);
+    }
     return {
       nowMs,
       draw,
@@ -378,7 +401,7 @@ export class Flight implements Seeker {
         has: follows
           ? (piece) => offer.has(piece)
           : (piece) => offer.has(piece) && offer.hashes.has(piece) && !this.#words.isDisputed(piece),
-        roomBytes: peer.roomBytes(),
+        roomBytes: this.#roomBytes(offer, id),
         bytesPerSecond: peer.bytesPerSecond(),
         latencyMs: peer.latencyMs,
         queuedBytes: peer.queuedBytes,
@@ -386,6 +409,13 @@ export class Flight implements Seeker {
       });
     }
     return usable;
+  }
+
+  /** However much other flights have queued at a peer, each may have one piece there: none waits for another's end. */
+  #roomBytes({ peer, closed }: Offer, id: number): number {
+    const room = peer.roomBytes();
+    if (room > 0 || closed || peer.queuedBytes >= MAX_QUEUED_BYTES) return room;
+    return this.progress.askedOf.includes(id) ? room : 1;
   }
 
   /** Pieces are here but may not be shown, and apt is about to lose patience: the mirror gives the next ones. */
@@ -402,6 +432,9 @@ export class Flight implements Seeker {
     ) {
       return undefined;
     }
+    if (progress.state[piece] === ASKED) this.#takeBack(piece);
+    // Its bytes were hashed perhaps, and will be replaced.
+    if (progress.state[piece] === HAVE) void this.#bytes.restart();
     progress.missing(piece);
     const why = 'nothing could be shown for a while: the mirror gives the next piece';
     return { requests: [], mirror: { kind: 'start', from: piece, to: piece + 1 }, wakeAtMs: undefined, why };
@@ -411,6 +444,7 @@ export class Flight implements Seeker {
     for (const { offer: id, piece } of requests) {
       const offer = this.#offerById.get(id);
       if (!offer) continue;
+      if (this.progress.state[piece] === ASKED) this.#takeBack(piece);
       this.progress.asked(piece, id);
       offer.peer.ask(offer, piece);
     }
@@ -421,15 +455,23 @@ export class Flight implements Seeker {
       this.#tellClaim();
     }
     if (requests.length > 0) diary.debug(`${this.name}: ${requests.length} pieces of peers: ${why}`);
-    if (why === 'no source' && !this.#mirrorRun) this.#withoutSource();
+    if (why === NO_SOURCE && this.#offers.size === 0) this.#fail(this.#lastError());
   }
 
-  /** The mirror can't, and no peer delivers now: one that has the file is given time, and the mirror another chance. */
-  #withoutSource(): void {
-    const error = this.#mirrorError ?? new UnavailableError(`${this.name}: no source has it`);
-    const silentMs = this.#parts.clock.nowMs() - this.#movedMs;
-    if (this.#offers.size === 0 || silentMs > HOPE_MS) return this.#fail(error);
-    if (silentMs > RETRY_MIRROR_MS && !(error instanceof RefusedError)) this.#mirrorUsable = true;
+  /** The mirror can't help: peers that have the file are given time, and the mirror another chance. */
+  #hope(): void {
+    const { clock } = this.#parts;
+    let silentMs = clock.nowMs() - this.#movedMs;
+    for (const { peer } of this.#offers.keys()) {
+      if (peer.queuedBytes > 0) silentMs = Math.min(silentMs, peer.silentMs());
+    }
+    const error = this.#lastError();
+    if (silentMs > HOPE_MS) this.#fail(error);
+    else if (silentMs > RETRY_MIRROR_MS && !(error instanceof RefusedError)) this.#mirrorUsable = true;
+  }
+
+  #lastError(): Error {
+    return this.#mirrorError ?? new UnavailableError(`${this.name}: no source has it`);
   }
 
   #followRoot(): void {
@@ -438,18 +480,31 @@ export class Flight implements Seeker {
       const offer = this.#roots.choose(this.#offers.keys());
       if (offer?.root) this.#fetchLayer(offer, offer.root);
     }
-    if (this.#root?.layer && !this.progress.rootReleased && this.#roots.released(this.#root.hex)) {
-      this.progress.releaseRoot();
-      this.#moved();
-    }
+    if (!this.#root?.layer || this.progress.rootReleased || !this.#roots.released(this.#root.hex)) return;
+    // Whoever was promised the mirror's bytes sees a peer's only when the whole is proven.
+    if (this.#promised && !this.#rootIsSigned()) return;
+    this.progress.releaseRoot();
+    this.#wakeReaders();
+  }
+
+  /** Nobody is left who states the root we follow, and nothing rests on it: another may be followed. */
+  #leaveRoot(): void {
+    const root = this.#root;
+    if (!root?.layer || this.progress.origin.includes(FROM_ROOT)) return;
+    for (const { rootHex } of this.#offers.keys()) if (rootHex === root.hex) return;
+    this.#root = undefined;
+    this.progress.withholdRoot();
+    this.#servable?.follow(undefined);
+    this.#followRoot();
   }
 
   #fetchLayer(offer: Offer, bytes: Uint8Array): void {
-    const root: FollowedRoot = { hex: offer.rootHex, bytes, layer: undefined };
+    const sinceMs = this.#parts.clock.nowMs();
+    const root: FollowedRoot = { hex: offer.rootHex, bytes, layer: undefined, sinceMs };
     this.#root = root;
     offer.peer.layer(offer).then(
       (layer) => {
-        if (this.#root !== root || this.#state !== 'flying') return;
+        if (this.#root !== root || this.ended) return;
         root.layer = layer;
         this.#servable?.follow({ root: root.bytes, layer });
         if (this.#servable) this.#parts.swarms.offer(this.#servable);
@@ -457,7 +512,7 @@ export class Flight implements Seeker {
         this.#planSoon();
       },
       () => {
-        if (this.#root !== root || this.#state !== 'flying') return;
+        if (this.#root !== root || this.ended) return;
         this.#root = undefined;
         this.gone(offer);
         this.#followRoot();
@@ -469,10 +524,12 @@ export class Flight implements Seeker {
   // ---- the mirror ----
 
   #startMirror(from: number, to: number): void {
-    const run = { at: from, to, abort: new AbortController() };
+    const { pieces, progress } = this;
+    const overtakes = new Set<number>();
+    for (let piece = from; piece < to; piece += 1) if (progress.state[piece] === ASKED) overtakes.add(piece);
+    const run = { at: from, to, overtakes, abort: new AbortController() };
     this.#mirrorRun = run;
     this.#mirrorRate.begin(this.#parts.clock.nowMs());
-    const { pieces } = this;
     const { mirror, clock, downloadBucket } = this.#parts;
     const end = Math.min(pieces.sizeBytes, to * pieces.pieceLength);
     runMirror({
@@ -500,8 +557,8 @@ export class Flight implements Seeker {
     this.#parts.fromMirror(chunk.length);
     this.#fromMirror += chunk.length;
     this.#mirrorRate.add(chunk.length, this.#parts.clock.nowMs());
-    this.#bytes.write(offset, chunk);
-    const to = offset + chunk.length;
+    const to = this.#untilHave(run, offset, offset + chunk.length);
+    if (to > offset && !this.#write(offset, chunk.subarray(0, to - offset))) return false;
     while (run.at < run.to && to >= Math.min(pieces.sizeBytes, (run.at + 1) * pieces.pieceLength)) {
       const piece = run.at;
       if (progress.state[piece] === ASKED) this.#takeBack(piece);
@@ -515,7 +572,7 @@ export class Flight implements Seeker {
     this.#moved();
     if (this.#state !== 'flying' || run.at >= run.to) return false;
     // The next piece is here, or on its way from a peer: the run has met the others.
-    return !this.#isTaken(run.at);
+    return !this.#isTaken(run, run.at);
   }
 
   /** A piece that the mirror gave us: its hash is our own word, and others may have it. */
@@ -539,12 +596,30 @@ export class Flight implements Seeker {
     this.#crowd.claim(run.at, run.to, latencyMs + (Math.min(left, this.entry.sizeBytes) / rate) * 1000);
   }
 
-  #isTaken(piece: number): boolean {
-    const { state, askedOf } = this.progress;
-    if (state[piece] === HAVE) return true;
-    if (state[piece] !== ASKED) return false;
-    const peer = this.#offerById.get(askedOf[piece] ?? -1)?.peer;
-    return peer !== undefined && peer.silentMs() < 500;
+  /** Where, in [from, to) of a run's bytes, a piece begins (or goes on) that is here: it is not written over. */
+  #untilHave(run: Run, from: number, to: number): number {
+    const { pieceLength } = this.pieces;
+    for (let piece = run.at; piece < run.to && piece * pieceLength < to; piece += 1) {
+      if (this.progress.state[piece] === HAVE) return Math.max(from, piece * pieceLength);
+    }
+    return to;
+  }
+
+  #isTaken(run: Run, piece: number): boolean {
+    const state = this.progress.state[piece];
+    return state === HAVE || (state === ASKED && !run.overtakes.has(piece));
+  }
+
+  /** False when the flight has failed of it. */
+  #write(offset: number, bytes: Uint8Array): boolean {
+    try {
+      this.#bytes.write(offset, bytes);
+      return true;
+    } catch (cause) {
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      this.#fail(new UnavailableError(`could not store ${this.name}: ${reason}`, { cause }));
+      return false;
+    }
   }
 
   /** The mirror was quicker: what a peer was asked for isn't needed any more. */
@@ -582,11 +657,13 @@ export class Flight implements Seeker {
   }
 
   #wakeReaders(): void {
-    const before = this.#visibleMs;
-    let moved = false;
-    for (const reader of this.#readers) moved = reader.advance() || moved;
-    if (moved) this.#visibleMs = this.#parts.clock.nowMs();
-    if (this.progress.available > 0 || this.#visibleMs !== before) this.#ready.resolve();
+    const { available } = this.progress;
+    if (available > this.#shownBytes) {
+      this.#shownBytes = available;
+      this.#visibleMs = this.#parts.clock.nowMs();
+      this.#ready.resolve();
+    }
+    for (const reader of this.#readers) reader.advance();
   }
 
   #firstBytes(): Promise<void> {
@@ -624,6 +701,7 @@ export class Flight implements Seeker {
     this.#wake?.();
     this.#mirrorRun?.abort.abort(new Error('complete'));
     this.#mirrorRun = undefined;
+    this.progress.mirrorStopped();
     this.#bytes.digest().then(
       (digest) => {
         if (this.#state !== 'checking') return;
@@ -638,6 +716,7 @@ export class Flight implements Seeker {
   #land(): void {
     const { swarms, clock } = this.#parts;
     this.#state = 'landed';
+    this.#orphan?.();
     this.#stopSharing();
     const layer = this.#provenLayer();
     const lastModifiedMs = this.#mirrorDateMs;
@@ -737,13 +816,12 @@ export class Flight implements Seeker {
   /** The file isn't in the store (no room): hash what we hold. */
   #judgePrivately(judge: (layer: Uint8Array) => void): void {
     const partial = this.#bytes.partial;
-    if (partial) this.#parts.hasher.layer(partial.fd, this.pieces).then(judge, () => {});
+    if (partial) this.#judging = this.#parts.hasher.layer(partial.fd, this.pieces).then(judge, () => {});
   }
 
   /** The whole SHA-256 doesn't hold: readers are cut, what came from peers is dropped, the mirror decides. */
   #wrong(giver: Offer | undefined): void {
     const { progress, pieces } = this;
-    diary.warn(`${this.name}: the whole file does not match the index; fetching the doubtful parts anew`);
     this.#stopSharing();
     let dropped = 0;
     for (let piece = 0; piece < pieces.count; piece += 1) {
@@ -759,12 +837,15 @@ export class Flight implements Seeker {
     if (giver && pieces.isSingle)
       this.#parts.swarms.ban(giver.peer, 'bytes that contradict the hash it stated');
     progress.newGeneration();
-    if (!pieces.isSingle)
-      this.#cutReaders(new UnavailableError(`${this.name}: unproven bytes turned out wrong`));
+    this.#shownBytes = progress.available;
+    this.#visibleMs = this.#parts.clock.nowMs();
     if (dropped === 0) {
       this.#fail(new UnavailableError(`${this.name}: the mirror's file does not match the index`));
       return;
     }
+    diary.warn(`${this.name}: the whole file does not match the index; fetching the doubtful parts anew`);
+    if (!pieces.isSingle)
+      this.#cutReaders(new UnavailableError(`${this.name}: unproven bytes turned out wrong`));
     this.#bytes.restart().then(
       () => {
         if (this.#state !== 'checking') return;
@@ -808,7 +889,12 @@ export class Flight implements Seeker {
   }
 
   async #close(): Promise<void> {
-    await this.#bytes.close();
+    try {
+      await this.#judging;
+      await this.#bytes.close();
+    } catch (error) {
+      diary.warn(`could not close ${this.name}: ${error instanceof Error ? error.message : String(error)}`);
+    }
   }
 
   // ---- dates ----
@@ -826,7 +912,8 @@ export class Flight implements Seeker {
   #date(): number {
     if (this.#landedMs !== undefined) return this.#landedMs;
     const couldBePeers = this.entry.swarms.length > 0 && this.#parts.swarms.hasPeers;
-    if (this.#mirrorDateMs !== undefined && !couldBePeers && this.#fromPeers === 0) this.#promised = true;
+    const onlyMirror = !couldBePeers && this.#fromPeers === 0 && !this.progress.rootReleased;
+    if (this.#mirrorDateMs !== undefined && onlyMirror) this.#promised = true;
     const known = this.#mirrorDateMs ?? Math.floor(this.#startedWallMs / 1000) * 1000;
     return this.#unproven() ? known - 1000 : known;
   }

@@ -107,6 +107,8 @@ export function runHashWorker(): void {
       case 'finish': {
         const file = growing.get(data.id);
         if (file) file.finish = true;
+        // It failed before, when nobody was waiting for an answer.
+        else post({ id: data.id, error: 'it could not be read' });
         break;
       }
       case 'drop':

@@ -11,6 +11,7 @@ const STEP_BYTES = 2 * 1024 * 1024;
 
 export class Hasher implements AsyncDisposable {
   #worker: Worker | undefined;
+  #stopped = false;
   #nextId = 0;
   readonly #waiting = new Map<number, PromiseWithResolvers<HashAnswer>>();
 
@@ -27,11 +28,12 @@ export class Hasher implements AsyncDisposable {
   }
 
   order(order: HashOrder): void {
-    this.#start().postMessage(order);
+    if (!this.#stopped) this.#start().postMessage(order);
   }
 
   /** Sends an order and waits for the answer with its id. */
   ask(order: HashOrder): Promise<HashAnswer> {
+    if (this.#stopped) return Promise.reject(new Error('could not hash file: stopping'));
     const waiting = Promise.withResolvers<HashAnswer>();
     this.#waiting.get(order.id)?.reject(new Error('overtaken'));
     this.#waiting.set(order.id, waiting);
@@ -40,10 +42,17 @@ export class Hasher implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#stopped = true;
     this.#worker?.terminate();
+    this.#lose('stopping');
+  }
+
+  /** The thread is gone: nobody waits for it any more. The next order starts another. */
+  #lose(reason: string): void {
     this.#worker = undefined;
-    for (const waiting of this.#waiting.values()) waiting.reject(new Error('stopping'));
+    const waiting = [...this.#waiting.values()];
     this.#waiting.clear();
+    for (const { reject } of waiting) reject(new Error(`could not hash file: ${reason}`));
   }
 
   #id(): number {
@@ -63,6 +72,11 @@ export class Hasher implements AsyncDisposable {
       this.#waiting.delete(data.id);
       if ('error' in data) waiting?.reject(new Error(`could not hash file: ${data.error}`));
       else waiting?.resolve(data);
+    };
+    worker.onerror = (event) => {
+      if (this.#worker !== worker) return;
+      worker.terminate();
+      this.#lose(`the hash thread ended: ${event.message}`);
     };
     // The DOM's Worker type, which the compiler sees, lacks what Bun's has.
     (worker as Worker & { unref?(): void }).unref?.();

@@ -66,6 +66,11 @@ export class Progress {
     this.#advance();
   }
 
+  /** Another root is followed from now on; nothing rests on the old one. */
+  withholdRoot(): void {
+    this.#rootReleased = false;
+  }
+
   asked(piece: number, offer: number): void {
     this.state[piece] = ASKED;
     this.askedOf[piece] = offer;
