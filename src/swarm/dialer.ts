@@ -11,6 +11,7 @@ const TIMEOUT_MS = 4_000;
 const MAX_CANDIDATES = 1_000;
 const MAX_DIALLING = 20;
 const FIRST_PAUSE_MS = 500;
+const NEXT_SWARM_MS = 20;
 const LONGEST_PAUSE_MS = 30_000;
 const LONGEST_PAUSE_STRANGER_MS = 600_000;
 /** A stranger's address that failed this often is forgotten. */
@@ -23,6 +24,7 @@ interface Candidate {
   readonly given: boolean;
   /** Swarms it was named for; empty = any of ours. */
   readonly swarms: Set<string>;
+  /** In a row: connections that failed or came to nothing. */
   failures: number;
   nextMs: number;
   dialling: boolean;
@@ -30,7 +32,9 @@ interface Candidate {
   link: Link | undefined;
   /** Since when the first try is under way. */
   hopefulSinceMs: number | undefined;
+  /** Which of the swarms is to be tried, and how many were in a row without the other end's knowing them. */
   turn: number;
+  unknown: number;
 }
 
 export interface DialerHost {
@@ -78,6 +82,7 @@ export class Dialer {
       candidate.hopefulSinceMs = candidate.nextMs;
       candidate.failures = 0;
       candidate.turn = 0;
+      candidate.unknown = 0;
     }
     this.#run();
   }
@@ -85,9 +90,10 @@ export class Dialer {
   /** Until when an address given by hand may still turn into a connection that answers. */
   hopefulUntilMs(): number | undefined {
     let until: number | undefined;
+    const now = this.#host.clock.nowMs();
     for (const { given, link, hopefulSinceMs } of this.#candidates.values()) {
-      if (given && !link && hopefulSinceMs !== undefined)
-        until = Math.max(until ?? 0, hopefulSinceMs + HOPEFUL_MS);
+      if (!given || link || hopefulSinceMs === undefined || hopefulSinceMs + HOPEFUL_MS < now) continue;
+      until = Math.max(until ?? 0, hopefulSinceMs + HOPEFUL_MS);
     }
     return until;
   }
@@ -97,8 +103,8 @@ export class Dialer {
     for (const candidate of this.#candidates.values()) {
       if (candidate.link !== link) continue;
       candidate.link = undefined;
-      if (useful) candidate.failures = 0;
-      this.#failed(candidate, useful);
+      if (useful) this.#lost(candidate);
+      else this.#unknown(candidate);
     }
     this.#run();
   }
@@ -123,7 +129,15 @@ export class Dialer {
       if (!given && this.#candidates.size >= MAX_CANDIDATES) return;
       const nextMs = this.#host.clock.nowMs();
       const hopefulSinceMs = given ? nextMs : undefined;
-      const fresh = { failures: 0, nextMs, dialling: false, link: undefined, hopefulSinceMs, turn: 0 };
+      const fresh = {
+        failures: 0,
+        nextMs,
+        dialling: false,
+        link: undefined,
+        hopefulSinceMs,
+        turn: 0,
+        unknown: 0,
+      };
       candidate = { at, given, swarms: new Set<string>(), ...fresh };
       this.#candidates.set(key, candidate);
     }
@@ -148,6 +162,7 @@ export class Dialer {
         continue;
       }
       this.#dial(candidate);
+      if (!candidate.dialling) nextMs = Math.min(nextMs, candidate.nextMs);
     }
     if (Number.isFinite(nextMs)) {
       this.#timer = this.#host.clock.after(Math.max(1, nextMs - now), () => this.#run());
@@ -156,6 +171,10 @@ export class Dialer {
 
   #dial(candidate: Candidate): void {
     const infoHash = this.#pick(candidate);
+    if (infoHash === undefined && !candidate.given) {
+      this.#candidates.delete(formatHostPort(candidate.at)); // of swarms that we have left
+      return;
+    }
     if (infoHash === undefined || !this.#host.mayDial(candidate.at)) {
       this.#pause(candidate);
       return;
@@ -174,7 +193,7 @@ export class Dialer {
         this.#dialling -= 1;
         candidate.dialling = false;
         candidate.hopefulSinceMs = undefined;
-        this.#failed(candidate, false);
+        this.#failed(candidate);
         this.#run();
       },
     );
@@ -186,17 +205,26 @@ export class Dialer {
     return usable[candidate.turn % Math.max(1, usable.length)];
   }
 
-  #failed(candidate: Candidate, useful: boolean): void {
-    candidate.failures += 1;
+  /** It was a peer, and is gone: perhaps only for a moment. */
+  #lost(candidate: Candidate): void {
+    candidate.failures = 1;
+    candidate.unknown = 0;
+    this.#pause(candidate);
+  }
+
+  /** It closed without a word: it may be in another of our swarms, so the next one is tried soon. */
+  #unknown(candidate: Candidate): void {
     candidate.turn += 1;
-    if (!candidate.given && candidate.failures > MAX_FAILURES_STRANGER) {
-      this.#candidates.delete(formatHostPort(candidate.at));
-      return;
-    }
-    // A given address that closed without a word may be in another of our swarms: try the next one soon.
-    const untried = candidate.given && !useful && candidate.turn < this.#host.swarms().length;
-    if (untried) candidate.nextMs = this.#host.clock.nowMs() + 20;
-    else this.#pause(candidate);
+    candidate.unknown += 1;
+    if (!candidate.given || candidate.unknown >= this.#host.swarms().length) return this.#failed(candidate);
+    candidate.nextMs = this.#host.clock.nowMs() + NEXT_SWARM_MS;
+  }
+
+  #failed(candidate: Candidate): void {
+    candidate.failures += 1;
+    candidate.unknown = 0;
+    if (candidate.given || candidate.failures <= MAX_FAILURES_STRANGER) this.#pause(candidate);
+    else this.#candidates.delete(formatHostPort(candidate.at));
   }
 
   #pause(candidate: Candidate): void {
