@@ -23,7 +23,7 @@ export function isLanAddress(host: string): boolean {
   if (isIPv4(plain)) {
     return /^(?:127\.|10\.|192\.168\.|169\.254\.|172\.(?:1[6-9]|2\d|3[01])\.)/.test(plain);
   }
-  return isIPv6(plain) && (plain === '::1' || /^(?:f[cd]|fe[89ab])/.test(plain));
+  return isIPv6(plain) && (plain === '::1' || /^(?:f[cd][0-9a-f]{2}|fe[89ab][0-9a-f]):/.test(plain));
 }
 
 /** Eight groups of hexadecimal digits without leading zeros. */

@@ -43,6 +43,7 @@ export class Library {
   readonly #growing = new Map<Sha256, Servable>();
   readonly #computing = new Map<Sha256, Promise<Servable | undefined>>();
 
+  #lastComputed: Promise<void> = Promise.resolve();
   readonly #clock: Clock;
   readonly #toPrepare: Sha256[] = [];
   #cancelPrepare: (() => void) | undefined;
@@ -113,7 +114,14 @@ export class Library {
   #compute(key: Sha256, pieces: Pieces, swarms: readonly string[]): Promise<Servable | undefined> {
     const running = this.#computing.get(key);
     if (running) return running;
-    const computing = this.#computeNow(key, pieces, swarms).finally(() => this.#computing.delete(key));
+    // One after the other: each holds a file open, and there is one thread to do it.
+    const computing = this.#lastComputed
+      .then(() => this.#computeNow(key, pieces, swarms))
+      .finally(() => this.#computing.delete(key));
+    this.#lastComputed = computing.then(
+      () => {},
+      () => {},
+    );
     this.#computing.set(key, computing);
     return computing;
   }

@@ -6,7 +6,7 @@
  */
 import type { Clock } from '../lib/clock.ts';
 import { ProtocolError } from '../lib/errors.ts';
-import { quoteRemote } from '../lib/log.ts';
+import { log, quoteRemote } from '../lib/log.ts';
 import type { Sha256 } from '../lib/sha256.ts';
 import type { TokenBucket } from '../lib/token-bucket.ts';
 import { infoHashFromBytes, infoHashToBytes, parseInfoHash } from '../torrent/info-hash.ts';
@@ -112,6 +112,8 @@ const STRANGER_LIMIT_MS = 30_000;
 const SILENCE_LIMIT_MS = 240_000;
 const KEEP_ALIVE_MS = 100_000;
 const MAX_OPEN_WANTS = 1_024;
+/** Payload waits for the socket, so this is answers of other kinds that a peer doesn't take. */
+const MAX_UNSENT_BYTES = 4 * 1024 * 1024;
 /** 36 bytes each, so that a message of 64 KiB holds them. */
 const MAX_HASHES_A_HAVE = 1_024;
 /** How long an answer is waited for at first, and at most. */
@@ -261,6 +263,8 @@ export class Peer implements FramerSink {
     if (this.#closed) return;
     this.#spokeMs = this.#node.clock.nowMs();
     this.link.send(bytes);
+    // It asks and asks, and doesn't read the answers.
+    if (this.link.queuedBytes > MAX_UNSENT_BYTES) this.close('does not read');
   }
 
   close(reason: string): void {
@@ -330,6 +334,7 @@ export class Peer implements FramerSink {
   offerIfWanted(servable: Servable): void {
     const number = this.#theirKeys.get(servable.key);
     if (number === undefined || !this.ready || !servable.swarms.some((s) => this.#shared.has(s))) return;
+    if (this.#uploads.numbersLeft < servable.pieces.count) return this.close('piece numbers used up');
     this.#sendHaves(this.#entriesFor(number, servable));
   }
 
@@ -348,11 +353,12 @@ export class Peer implements FramerSink {
     const range = number === undefined ? undefined : this.#uploads.withdraw(number);
     const id = this.#theirIds.get('lt_donthave');
     if (!range || id === undefined || id === 0) return;
-    for (let i = 0; i < range.count; i += 1) {
+    const messages = Array.from({ length: range.count }, (_, i) => {
       const payload = new Uint8Array(4);
       writeU32(payload, 0, range.first + i);
-      this.send(encodeExtended(id, payload));
-    }
+      return encodeExtended(id, payload);
+    });
+    this.send(Buffer.concat(messages));
   }
 
   /** Our own swarms have changed. */
@@ -401,8 +407,11 @@ export class Peer implements FramerSink {
         if (!this.#closed && done.rest.length > 0) this.#framer.push(done.rest);
       }
     } catch (error) {
-      if (!(error instanceof ProtocolError || error instanceof RangeError)) throw error;
-      this.close(error.message);
+      if (!(error instanceof ProtocolError || error instanceof RangeError)) {
+        // A fault of ours: one connection is what it may cost.
+        log.withTag('swarm').error(`in the dialogue with ${this.address}: ${String(error)}`);
+      }
+      this.close(error instanceof Error ? error.message : String(error));
     }
   }
 
@@ -535,6 +544,7 @@ export class Peer implements FramerSink {
     keys.forEach((key, i) => {
       const number = first + i;
       if (this.#theirWants.size >= MAX_OPEN_WANTS) throw new ProtocolError('too many open wants');
+      if (this.#theirWants.has(number)) throw new ProtocolError(`want number ${number} is in use`);
       this.#theirWants.set(number, key);
       this.#theirKeys.set(key, number);
       const found = this.#node.library.find(key, (s) => this.#shared.has(s));
@@ -605,8 +615,12 @@ export class Peer implements FramerSink {
       throw new ProtocolError('a bitfield of a wrong length');
     }
     let offer = want.offers.get(this);
-    if (offer && offer.firstPiece !== entry.firstPiece)
-      throw new ProtocolError('new numbers for the same file');
+    if (offer && offer.firstPiece !== entry.firstPiece) {
+      // It had lost the file, and has it again: the old numbers are void.
+      offer.closed = true;
+      want.seeker.gone(offer);
+      offer = undefined;
+    }
     if (!offer) {
       offer = new Offer(this, want, entry.firstPiece);
       want.offers.set(this, offer);
@@ -706,9 +720,10 @@ export class Peer implements FramerSink {
   }
 
   #recomputeShared(): void {
-    const shared = new Set<string>([this.#swarm]);
+    const shared = new Set<string>();
     for (const infoHash of this.#node.ownSwarms().keys()) {
-      if (this.#theirBlind.has(this.#blind(infoHash).toHex())) shared.add(infoHash);
+      if (infoHash === this.#swarm || this.#theirBlind.has(this.#blind(infoHash).toHex()))
+        shared.add(infoHash);
     }
     const grown = [...shared].some((s) => !this.#shared.has(s));
     this.#shared = shared;

@@ -279,7 +279,8 @@ export class Swarms implements PeerNode, AsyncDisposable {
   }
 
   #add(link: Link, dialled: string | undefined, given: boolean): void {
-    this.#connections.add(new Peer(this, { link, dialled, given, lan: isLanAddress(link.remote.host) }));
+    const peer = new Peer(this, { link, dialled, given, lan: isLanAddress(link.remote.host) });
+    if (!peer.closed) this.#connections.add(peer);
   }
 
   #scheduleTick(): void {

@@ -13,6 +13,8 @@ class TcpLink implements Link {
   #queue: Uint8Array[] = [];
   #queuedBytes = 0;
   #closed = false;
+  /** Why, when it was closed before anybody attached. */
+  #closedBy: string | undefined;
 
   constructor(socket: Socket<TcpLink | undefined>, remote: HostPort) {
     this.#socket = socket;
@@ -26,6 +28,8 @@ class TcpLink implements Link {
 
   attach(events: LinkEvents): void {
     this.#events = events;
+    const reason = this.#closedBy;
+    if (reason !== undefined) queueMicrotask(() => events.closed(reason));
   }
 
   send(bytes: Uint8Array): void {
@@ -84,7 +88,8 @@ class TcpLink implements Link {
     this.#closed = true;
     this.#queue = [];
     this.#queuedBytes = 0;
-    this.#events?.closed(reason);
+    if (this.#events) this.#events.closed(reason);
+    else this.#closedBy = reason;
   }
 }
 

@@ -39,6 +39,8 @@ interface Given {
 export const REQUEST_QUEUE = 1024;
 /** Longest range of hashes that is answered (docs/protocol.md). */
 const MAX_HASHES_ASKED = 512;
+/** Files that are kept open for one peer. */
+const MAX_OPEN_FILES = 8;
 /** Blocks sent before the event loop gets its turn. */
 const BLOCKS_A_TURN = 8;
 
@@ -52,6 +54,8 @@ export class Uploads {
   readonly #given: Given[] = [];
   readonly #byWant = new Map<number, Given>();
   #nextNumber = 0;
+  /** Servables that may hold a file open, the longest unused first. */
+  readonly #inUse = new Set<Servable>();
   #queue: BlockRef[] = [];
   #waiting: (() => void) | undefined;
   #closed = false;
@@ -67,7 +71,7 @@ export class Uploads {
   offer(want: number, servable: Servable, fresh?: readonly number[]): HaveEntry {
     let given = this.#byWant.get(want);
     if (given) {
-      if (given.servable !== servable) given.servable.rest();
+      if (given.servable !== servable) this.#rest(given.servable);
       given.servable = servable;
     } else {
       if (this.#nextNumber + servable.pieces.count > NUMBER_LIMIT)
@@ -90,6 +94,11 @@ export class Uploads {
     };
   }
 
+  /** How many more pieces can be given a number on this connection. */
+  get numbersLeft(): number {
+    return NUMBER_LIMIT - this.#nextNumber;
+  }
+
   /** The number under which a piece was offered, if it was. */
   numberOf(want: number, piece: number): number | undefined {
     const given = this.#byWant.get(want);
@@ -102,7 +111,7 @@ export class Uploads {
     if (!given) return undefined;
     this.#byWant.delete(want);
     this.#given.splice(this.#given.indexOf(given), 1);
-    given.servable.rest();
+    this.#rest(given.servable);
     const { first } = given;
     const count = given.servable.pieces.count;
     this.#queue = this.#queue.filter((block) => {
@@ -183,20 +192,44 @@ export class Uploads {
   /** Closes files that nobody reads now. */
   rest(): void {
     if (this.#queue.length > 0 && !this.#closed) return;
-    for (const given of this.#given) given.servable.rest();
+    for (const servable of this.#inUse) servable.rest();
+    this.#inUse.clear();
+  }
+
+  #rest(servable: Servable): void {
+    servable.rest();
+    this.#inUse.delete(servable);
   }
 
   #send(block: BlockRef): void {
     const given = this.#find(block.index);
     const target = scratch.subarray(HEADER_BYTES, HEADER_BYTES + block.length);
     const offset = given ? given.servable.pieces.offset(block.index - given.first) + block.begin : 0;
-    if (!given?.servable.read(offset, target)) {
+    if (!given || !this.#read(given.servable, offset, target)) {
       this.#host.send(encodeReject(block));
       return;
     }
     scratch.set(encodePieceHeader(block.index, block.begin, block.length));
     this.#host.send(scratch.subarray(0, HEADER_BYTES + block.length));
     this.#host.uploaded(block.length);
+  }
+
+  /** False when the bytes are gone or can't be read. */
+  #read(servable: Servable, offset: number, target: Uint8Array): boolean {
+    this.#inUse.delete(servable);
+    this.#inUse.add(servable);
+    if (this.#inUse.size > MAX_OPEN_FILES) {
+      const [longest] = this.#inUse;
+      if (longest) {
+        longest.rest();
+        this.#inUse.delete(longest);
+      }
+    }
+    try {
+      return servable.read(offset, target);
+    } catch {
+      return false;
+    }
   }
 
   #pumpAfter(delayMs: number): void {

@@ -77,7 +77,8 @@ export class Wants {
     seeker: Seeker,
     peers: Iterable<Peer>,
   ): Want {
-    if (this.#next >= LAST_NUMBER) this.#next = 0;
+    while (this.#next >= LAST_NUMBER || this.#byNumber.has(this.#next))
+      this.#next = this.#next >= LAST_NUMBER ? 0 : this.#next + 1;
     const want = new Want(this.#next, key, sizeBytes, swarms, seeker);
     this.#next += 1;
     this.#byNumber.set(want.number, want);
