@@ -116,8 +116,8 @@ export class Flight implements Seeker {
   /** A transfer was begun with the mirror's own date: nothing unproven may enter it any more. */
   #promised = false;
   #servable: FlightServable | undefined;
-  /** The whole has turned out wrong once: from then on hearsay counts for nothing here. */
-  #wasWrong = false;
+  /** How often the whole has turned out wrong: after that hearsay counts for nothing here. */
+  #wrongs = 0;
   #state: 'flying' | 'checking' | 'landed' | 'failed' = 'flying';
   #landedMs: number | undefined;
   /** What could be read when last looked at, and since when it has been that much. */
@@ -388,14 +388,16 @@ export class Flight implements Seeker {
 
   #usableOffers(): OfferView[] {
     // A transfer that carries the mirror's date takes nothing unproven while the mirror works.
-    if (this.#promised && this.#mirrorUsable && !this.#rootIsSigned()) return [];
+    // Nor does one that was misled: each further false tree would cost its readers another transfer.
+    const misled = this.#wrongs > (this.pieces.isSingle ? 1 : 0);
+    if ((this.#promised || misled) && this.#mirrorUsable && !this.#rootIsSigned()) return [];
     const usable: OfferView[] = [];
     for (const [offer, id] of this.#offers) {
       const { peer } = offer;
       if (peer.choked) continue;
       const follows =
         this.pieces.isSingle || (this.#root?.layer !== undefined && offer.rootHex === this.#root.hex);
-      if (!follows && (offer.hashes.size === 0 || this.#wasWrong)) continue;
+      if (!follows && (offer.hashes.size === 0 || this.#wrongs > 0)) continue;
       usable.push({
         id,
         has: follows
@@ -740,7 +742,7 @@ export class Flight implements Seeker {
     const tookMs = Math.round(clock.nowMs() - this.#startedMs);
     const from = `${formatBytes(this.#fromPeers)} from peers, ${formatBytes(this.#fromMirror)} from the mirror`;
     diary.debug(`${this.name}: ${formatBytes(this.entry.sizeBytes)} in ${tookMs} ms, ${from}`);
-    if (this.#roots.contradictory || (this.#wasWrong && this.#words.hasStatements)) this.#judge(layer);
+    if (this.#roots.contradictory || (this.#wrongs > 0 && this.#words.hasStatements)) this.#judge(layer);
     this.#endWant();
     this.#onEnd();
     this.#wakeReaders();
@@ -830,7 +832,7 @@ export class Flight implements Seeker {
       this.#words.forget(piece);
       dropped += 1;
     }
-    this.#wasWrong = true;
+    this.#wrongs += 1;
     if (this.#root) this.#roots.drop(this.#root.hex);
     this.#root = undefined;
     // One piece, one giver: it alone contradicts the key that it claimed to have.

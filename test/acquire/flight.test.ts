@@ -1,47 +1,11 @@
 import { describe, expect, test } from 'bun:test';
 import { RefusedError, UnavailableError } from '../../src/lib/errors.ts';
 import { MemoryStore } from '../../src/store/memory-store.ts';
-import { MemoryNetwork } from '../fixtures/memory-network.ts';
-import { MemoryNode, type MemoryNodeOptions, poolFile, readAll } from '../fixtures/memory-node.ts';
-import { VirtualClock } from '../fixtures/virtual-clock.ts';
+import { poolFile, readAll } from '../fixtures/memory-node.ts';
+import { errorOf, World } from '../fixtures/world.ts';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
-
-/** A world for one test: nodes are made with node() and taken down at the end, when nothing may be left. */
-class World implements AsyncDisposable {
-  readonly clock = new VirtualClock();
-  readonly network = new MemoryNetwork(this.clock);
-  readonly nodes: MemoryNode[] = [];
-
-  node(host: string, options: Partial<MemoryNodeOptions> = {}): MemoryNode {
-    const node = new MemoryNode({ host, network: this.network, ...options });
-    this.nodes.push(node);
-    return node;
-  }
-
-  until<T>(promise: Promise<T>, limitMs?: number): Promise<T> {
-    return this.clock.until(promise, limitMs);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    for (const node of this.nodes) await node[Symbol.asyncDispose]();
-    await this.clock.run(60_000);
-    expect(this.network.openEnds).toBe(0);
-    expect(this.clock.pending).toBe(0);
-    for (const { hasher } of this.nodes) expect(hasher.open).toBe(0);
-  }
-}
-
-/** The error that `promise` ends with. */
-async function errorOf(promise: Promise<unknown>): Promise<Error> {
-  return await promise.then(
-    () => {
-      throw new Error('it did not fail');
-    },
-    (error) => error,
-  );
-}
 
 describe('a flight with the mirror only', () => {
   test.each([0, 1, 100, 512 * KIB, 512 * KIB + 1, 3 * MIB + 5])(
