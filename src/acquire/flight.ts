@@ -73,6 +73,8 @@ interface Run {
   readonly to: number;
   /** Pieces asked of peers when it began: it may overtake them. Those asked later it stops at. */
   readonly overtakes: ReadonlySet<number>;
+  /** When it last brought something, or began. */
+  movedMs: number;
   readonly abort: AbortController;
 }
 
@@ -358,6 +360,11 @@ export class Flight implements Seeker {
       const momentMs = Math.min(1_000, Math.max(250, 0.1 * expectedMs));
       answersUntilMs = Math.max(answersUntilMs ?? 0, this.#root.sinceMs + momentMs);
     }
+    const run = this.#mirrorRun && {
+      at: this.#mirrorRun.at,
+      to: this.#mirrorRun.to,
+      silentMs: nowMs - this.#mirrorRun.movedMs,
+    };
     return {
       nowMs,
       draw,
@@ -369,7 +376,7 @@ export class Flight implements Seeker {
       head: this.progress.head,
       haveBytes: this.progress.haveBytes,
       offers: this.#usableOffers(),
-      mirror: { ...estimate, bytesPerSecond, run: this.#mirrorRun, usable: this.#mirrorUsable },
+      mirror: { ...estimate, bytesPerSecond, run, usable: this.#mirrorUsable },
       share: this.#sharing(estimate.latencyMs, bytesPerSecond),
     };
   }
@@ -529,7 +536,8 @@ export class Flight implements Seeker {
     const { pieces, progress } = this;
     const overtakes = new Set<number>();
     for (let piece = from; piece < to; piece += 1) if (progress.state[piece] === ASKED) overtakes.add(piece);
-    const run = { at: from, to, overtakes, abort: new AbortController() };
+    const movedMs = this.#parts.clock.nowMs();
+    const run = { at: from, to, overtakes, movedMs, abort: new AbortController() };
     this.#mirrorRun = run;
     this.#mirrorRate.begin(this.#parts.clock.nowMs());
     const { mirror, clock, downloadBucket } = this.#parts;
@@ -558,7 +566,8 @@ export class Flight implements Seeker {
     const { pieces, progress } = this;
     this.#parts.fromMirror(chunk.length);
     this.#fromMirror += chunk.length;
-    this.#mirrorRate.add(chunk.length, this.#parts.clock.nowMs());
+    run.movedMs = this.#parts.clock.nowMs();
+    this.#mirrorRate.add(chunk.length, run.movedMs);
     const to = this.#untilHave(run, offset, offset + chunk.length);
     if (to > offset && !this.#write(offset, chunk.subarray(0, to - offset))) return false;
     while (run.at < run.to && to >= Math.min(pieces.sizeBytes, (run.at + 1) * pieces.pieceLength)) {

@@ -41,7 +41,14 @@ export interface MirrorView {
   readonly latencyMs: number;
   readonly bytesPerSecond: number;
   /** The run under way: pieces [at, to), `at` being streamed now. */
-  readonly run: { readonly at: number; readonly to: number } | undefined;
+  readonly run:
+    | {
+        readonly at: number;
+        readonly to: number;
+        /** How long it has brought nothing. */
+        readonly silentMs?: number;
+      }
+    | undefined;
   /** False when it failed for this flight and may not be asked again now. */
   readonly usable: boolean;
 }
@@ -91,6 +98,7 @@ export interface Decision {
 const WINDOW_BYTES = 8 * 1024 * 1024;
 const MIN_STALL_MS = 500;
 const MAX_STALL_MS = 3_000;
+const MIRROR_STALL_MS = 1_000;
 /** Peers may take this much longer than the mirror before it is called: less isn't worth its bytes. */
 const SLOWER_FACTOR = 1.1;
 const SLOWER_GRACE_MS = 200;
@@ -134,6 +142,11 @@ export function planFlight(view: FlightView): Decision {
     const has = (piece: number) => live.some((o) => o.has(piece));
     if (!view.share && view.head < at && free(view.head) && !has(view.head)) {
       return { requests, mirror: STOP, wakeAtMs, why: 'apt waits for a piece before the run' };
+    }
+    // [5] holds for the mirror, too.
+    const patienceMs = Math.max(MIRROR_STALL_MS, 3 * mirror.latencyMs);
+    if ((mirror.run.silentMs ?? 0) > patienceMs && has(at)) {
+      return { requests, mirror: STOP, wakeAtMs, why: 'the mirror stalls, and a peer has the piece' };
     }
     const rest = (to - at) * view.pieceLength;
     // [2] peers suffice: rest, unless what is left of the run is on its way already.

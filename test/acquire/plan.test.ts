@@ -279,6 +279,17 @@ describe('planFlight() with peers that are slower than the mirror', () => {
     expect(asked(decision)[0]).toBe('15@1');
   });
 
+  test('a mirror that brings nothing makes room for a peer that has the piece', () => {
+    const scene = (silentMs: number, has = true) => ({
+      pieces: '####....',
+      mirror: { run: { at: 4, to: 8, silentMs } },
+      offers: [peer(1, { has: () => has })],
+    });
+    expect(planFlight(view(scene(1_500))).mirror.kind).toBe('stop');
+    expect(planFlight(view(scene(500))).mirror.kind).toBe('keep');
+    expect(planFlight(view(scene(1_500, false))).mirror.kind).toBe('keep');
+  });
+
   test('nor when its run is about to end, or nobody else has the piece', () => {
     const quick = { bytesPerSecond: 30 * MIB };
     const ending = {
