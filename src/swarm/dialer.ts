@@ -151,15 +151,18 @@ export class Dialer {
     this.#timer = undefined;
     const now = this.#host.clock.nowMs();
     let nextMs = Number.POSITIVE_INFINITY;
+    const due: Candidate[] = [];
     for (const candidate of this.#candidates.values()) {
       if (candidate.dialling || candidate.link) continue;
-      if (candidate.nextMs > now) {
-        nextMs = Math.min(nextMs, candidate.nextMs);
-        continue;
-      }
+      if (candidate.nextMs <= now) due.push(candidate);
+      else nextMs = Math.min(nextMs, candidate.nextMs);
+    }
+    // Given ones first, then who has waited longest: dead addresses don't keep new ones from their turn.
+    due.sort((a, b) => Number(b.given) - Number(a.given) || a.nextMs - b.nextMs);
+    for (const candidate of due) {
       if (this.#dialling >= MAX_DIALLING || (this.#host.full() && !candidate.given)) {
         nextMs = Math.min(nextMs, now + 1_000);
-        continue;
+        break;
       }
       this.#dial(candidate);
       if (!candidate.dialling) nextMs = Math.min(nextMs, candidate.nextMs);

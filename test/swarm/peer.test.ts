@@ -504,6 +504,8 @@ describe('requests of a peer', () => {
     expect(most).toBeWithin(2 * MIB, 5 * MIB);
     expect(node.swarms.peers()).toEqual([]);
     raw.link.close('done');
+    // What was on the line still runs out.
+    await world.clock.run(600_000);
   });
 
   test('a file is closed again when nobody reads it', async () => {

@@ -1,0 +1,170 @@
+import { describe, expect, test } from 'bun:test';
+import { swarmInfoHash } from '../../src/torrent/archive-identity.ts';
+import { AMD64, PEER_PORT, poolFile, SWARM } from '../fixtures/memory-node.ts';
+import { RawPeer } from '../fixtures/raw-peer.ts';
+import { World } from '../fixtures/world.ts';
+
+const ALL = swarmInfoHash({ ...AMD64, architecture: 'all' });
+
+describe('Swarms', () => {
+  test('nodes given to one another by hand meet, know each other’s client, and count as near', async () => {
+    await using world = new World();
+    const [a, b] = [world.node('10.0.0.1'), world.node('10.0.0.2')];
+    a.meet(b);
+    await world.clock.run(100);
+    for (const node of [a, b]) {
+      expect(node.swarms.peersIn(SWARM)).toBe(1);
+      expect(node.swarms.peersIn(ALL)).toBe(0);
+      expect(node.swarms.hasPeers).toBe(true);
+    }
+    expect(a.swarms.peers()[0]).toMatchObject({ client: 'test 10.0.0.2', lan: true, trusted: true });
+  });
+
+  test('a given node that is switched off is found again when it is back', async () => {
+    await using world = new World();
+    const [a, b] = [world.node('10.0.0.1'), world.node('10.0.0.2')];
+    a.meet(b);
+    await world.clock.run(100);
+    world.network.switchOff(b.host);
+    await world.clock.run(60_000);
+    expect(a.swarms.peers()).toEqual([]);
+    b.swarms.listen(b.address);
+    await world.clock.run(31_000);
+    expect(a.swarms.peers()).toHaveLength(1);
+  });
+
+  test('a node met through a tracker is not trusted, unless it is near', async () => {
+    await using world = new World();
+    const [a, far, near] = [world.node('10.0.0.1'), world.node('198.51.100.7'), world.node('192.168.1.9')];
+    a.swarms.found(SWARM, [far.address, near.address]);
+    await world.clock.run(100);
+    const trusted = new Map(a.swarms.peers().map((peer) => [peer.address, peer.trusted]));
+    expect(trusted).toEqual(
+      new Map([
+        [far.host, false],
+        [near.host, true],
+      ]),
+    );
+  });
+
+  test('addresses named for a swarm that is not ours are not dialled', async () => {
+    await using world = new World();
+    const [a, b] = [world.node('10.0.0.1'), world.node('10.0.0.2')];
+    a.swarms.found(ALL, [b.address]);
+    await world.clock.run(5_000);
+    expect(world.network.dials).toEqual([]);
+  });
+
+  test('a node that joins a swarm later is found in it over the connection there is', async () => {
+    await using world = new World();
+    const [a, b] = [world.node('10.0.0.1', { swarms: [SWARM, ALL] }), world.node('10.0.0.2')];
+    a.meet(b);
+    await world.clock.run(100);
+    const file = poolFile(1000, 1, [ALL]);
+    a.keep(file);
+    b.mirror.dead = true;
+    b.swarms.join([SWARM, ALL].map((infoHash) => ({ infoHash, info: new Uint8Array(0) })));
+    await world.clock.run(100);
+    expect(a.swarms.peersIn(ALL)).toBe(1);
+    expect(await world.until(b.fetch(file))).toEqual(file.bytes);
+    expect(world.network.openEnds).toBe(2);
+  });
+
+  test('a want that is open when a swarm becomes common goes out then', async () => {
+    await using world = new World();
+    const [a, b] = [world.node('10.0.0.1', { swarms: [SWARM, ALL] }), world.node('10.0.0.2')];
+    a.meet(b);
+    await world.clock.run(100);
+    const file = poolFile(1000, 1, [ALL]);
+    a.keep(file);
+    b.offersAtMirror(file);
+    b.mirror.hangsMs = 30_000;
+    const fetching = b.fetch(file);
+    await world.clock.run(500);
+    b.swarms.join([SWARM, ALL].map((infoHash) => ({ infoHash, info: new Uint8Array(0) })));
+    const before = world.clock.nowMs();
+    expect(await world.until(fetching)).toEqual(file.bytes);
+    expect(world.clock.nowMs() - before).toBeLessThan(2_000);
+  });
+
+  test('a banned address is cut off at once, all of its connections, and refused afterwards', async () => {
+    await using world = new World();
+    const a = world.node('10.0.0.1');
+    const connect = async (host: string, id: string) => {
+      const link = await world.until(world.network.node(host).dial(a.address, 1_000));
+      const raw = new RawPeer(link, id);
+      raw.handshake(SWARM);
+      await world.clock.run(5);
+      raw.extendedHandshake();
+      await world.clock.run(5);
+      raw.hello([SWARM]);
+      await world.clock.run(5);
+      return raw;
+    };
+    const [bad, same, other] = [
+      await connect('198.51.100.7', 'bad'),
+      await connect('198.51.100.7', 'same'),
+      await connect('198.51.100.8', 'other'),
+    ];
+    const [peer] = a.swarms.peers();
+    if (!peer) throw new Error('nobody is there');
+    a.swarms.ban(peer, 'lies');
+    await world.clock.run(5);
+    expect(bad.closed).toBeDefined();
+    expect(same.closed).toBeDefined();
+    expect(other.closed).toBeUndefined();
+    const again = new RawPeer(
+      await world.until(world.network.node('198.51.100.7').dial(a.address, 1_000)),
+      'again',
+    );
+    await world.clock.run(5);
+    expect(again.closed).toBeDefined();
+    expect(a.swarms.banned()).toMatchObject([{ address: '198.51.100.7', reason: 'lies' }]);
+    other.link.close('done');
+  });
+
+  test('strangers that do not shake hands are bounded', async () => {
+    await using world = new World();
+    const a = world.node('10.0.0.1');
+    const raws: RawPeer[] = [];
+    for (let i = 0; i < 150; i += 1) {
+      const link = await world.until(world.network.node(`203.0.113.${i}`).dial(a.address, 1_000));
+      raws.push(new RawPeer(link, String(i)));
+    }
+    await world.clock.run(5);
+    expect(raws.filter(({ closed }) => closed === undefined)).toHaveLength(100);
+    await world.clock.run(20_000);
+    expect(raws.filter(({ closed }) => closed === undefined)).toHaveLength(0);
+  });
+
+  test('an address that is taken is told in words', async () => {
+    await using world = new World();
+    const a = world.node('10.0.0.1');
+    expect(() => a.swarms.listen({ host: '10.0.0.1', port: PEER_PORT })).toThrow(
+      'could not listen for peers on 10.0.0.1:9989: address in use',
+    );
+  });
+
+  test('eight nodes, one of which has the file: all get it, and the mirrors of the others are hardly asked', async () => {
+    await using world = new World();
+    const nodes = Array.from({ length: 8 }, (_, i) =>
+      world.node(`10.0.0.${i + 1}`, { latencyMs: 1, bytesPerSecond: 20 * 1024 * 1024, seed: i + 1 }),
+    );
+    const [source, ...others] = nodes;
+    if (!source) throw new Error('unreachable');
+    const file = poolFile(6 * 1024 * 1024);
+    source.keep(file);
+    for (const node of nodes) {
+      node.offersAtMirror(file);
+      node.mirror.bytesPerSecond = 5 * 1024 * 1024;
+      node.meet(...nodes.filter((other) => other !== node));
+    }
+    await world.clock.run(3_000);
+    for (const bytes of await world.until(Promise.all(others.map((node) => node.fetch(file))))) {
+      expect(bytes).toEqual(file.bytes);
+    }
+    const fromMirrors = others.reduce((sum, { moved }) => sum + moved.fromMirror, 0);
+    expect(fromMirrors).toBeLessThan(2 * file.bytes.length);
+    for (const node of nodes) expect(node.swarms.banned()).toEqual([]);
+  });
+});

@@ -1,0 +1,120 @@
+import { afterEach, describe, expect, test } from 'bun:test';
+import type { Link, LinkListener } from '../../src/swarm/link.ts';
+import { dialTcp, listenTcp } from '../../src/swarm/tcp.ts';
+import { eventually } from '../fixtures/eventually.ts';
+import { freePort } from '../fixtures/free-port.ts';
+
+const HOST = '127.0.0.1';
+
+class End {
+  readonly link: Link;
+  bytes = 0;
+  sum = 0;
+  drained = 0;
+  readonly closed: string[] = [];
+
+  constructor(link: Link) {
+    this.link = link;
+    link.attach({
+      data: (chunk) => {
+        this.bytes += chunk.length;
+        for (let i = 0; i < chunk.length; i += 997) this.sum = (this.sum + (chunk[i] ?? 0)) | 0;
+      },
+      drained: () => {
+        this.drained += 1;
+      },
+      closed: (reason) => this.closed.push(reason),
+    });
+  }
+}
+
+const listeners: LinkListener[] = [];
+afterEach(() => {
+  for (const listener of listeners.splice(0)) listener.close();
+});
+
+async function pair(): Promise<[End, End]> {
+  const accepted = Promise.withResolvers<End>();
+  const listener = listenTcp({ host: HOST, port: 0 }, (link) => accepted.resolve(new End(link)));
+  listeners.push(listener);
+  const dialled = new End(await dialTcp(listener.address, 2_000));
+  return [dialled, await accepted.promise];
+}
+
+describe('TCP links', () => {
+  test('carry bytes both ways and know the other’s address', async () => {
+    const [a, b] = await pair();
+    a.link.send(new Uint8Array(1000));
+    b.link.send(new Uint8Array(50));
+    await eventually('all is there', () => b.bytes === 1000 && a.bytes === 50);
+    expect(a.link.remote.host).toBe(HOST);
+    expect(b.link.remote.host).toBe(HOST);
+    a.link.close('done');
+  });
+
+  test('what the other end says at once is not lost before anybody attaches', async () => {
+    const listener = listenTcp({ host: HOST, port: 0 }, (link) => {
+      new End(link).link.send(new Uint8Array(68));
+    });
+    listeners.push(listener);
+    const ends = await Promise.all(
+      Array.from({ length: 20 }, async () => new End(await dialTcp(listener.address, 2_000))),
+    );
+    await eventually('all were greeted', () => ends.every(({ bytes }) => bytes === 68));
+    for (const { link } of ends) link.close('done');
+  });
+
+  test('queue what the system does not take, say how much, and when it has gone', async () => {
+    const [a, b] = await pair();
+    b.link.pause();
+    const chunk = new Uint8Array(1024 * 1024);
+    let sent = 0;
+    while (a.link.queuedBytes === 0 && sent < 200) {
+      a.link.send(chunk);
+      sent += 1;
+    }
+    expect(a.link.queuedBytes).toBeGreaterThan(0);
+    chunk.fill(7); // the sender may use its buffer again
+    b.link.resume();
+    await eventually('all is there', () => b.bytes === sent * chunk.length);
+    expect(b.sum).toBe(0);
+    await eventually('drained', () => a.drained > 0 && a.link.queuedBytes === 0);
+    a.link.close('done');
+  });
+
+  test('closing tells both ends once, and nothing comes afterwards', async () => {
+    const [a, b] = await pair();
+    a.link.close('enough');
+    a.link.close('again');
+    a.link.send(new Uint8Array(10));
+    expect(a.closed).toEqual(['enough']);
+    await eventually('the other end knows', () => b.closed.length > 0);
+    b.link.close('too');
+    expect(b.closed).toHaveLength(1);
+    expect(b.bytes).toBe(0);
+  });
+
+  test('one that is closed before anybody attaches says so afterwards', async () => {
+    const accepted = Promise.withResolvers<Link>();
+    const listener = listenTcp({ host: HOST, port: 0 }, (link) => accepted.resolve(link));
+    listeners.push(listener);
+    const dialled = new End(await dialTcp(listener.address, 2_000));
+    const link = await accepted.promise;
+    link.close('early');
+    const end = new End(link);
+    await eventually('it is told', () => end.closed.length === 1);
+    expect(end.closed).toEqual(['early']);
+    await eventually('the other end knows', () => dialled.closed.length === 1);
+  });
+
+  test('a refused dial rejects', async () => {
+    const port = await freePort();
+    await expect(dialTcp({ host: HOST, port }, 2_000)).rejects.toThrow();
+  });
+
+  test('an address that is taken throws', () => {
+    const listener = listenTcp({ host: HOST, port: 0 }, () => {});
+    listeners.push(listener);
+    expect(() => listenTcp(listener.address, () => {})).toThrow();
+  });
+});

@@ -1,0 +1,155 @@
+import { describe, expect, test } from 'bun:test';
+import type { Offer } from '../../src/swarm/offer.ts';
+import type { Peer } from '../../src/swarm/peer.ts';
+import { type Seeker, type Want, Wants } from '../../src/swarm/wants.ts';
+import { poolFile, SWARM } from '../fixtures/memory-node.ts';
+import { VirtualClock } from '../fixtures/virtual-clock.ts';
+
+/** As much of a peer as Wants looks at. */
+class FakePeer {
+  readonly wanted: Want[] = [];
+  readonly unwanted: Want[] = [];
+  answerWaitMs = 100;
+  takes = true;
+  swarms = new Set([SWARM]);
+
+  shares(infoHash: string): boolean {
+    return this.swarms.has(infoHash);
+  }
+
+  want(want: Want): boolean {
+    if (this.takes) this.wanted.push(want);
+    return this.takes;
+  }
+
+  unwant(want: Want): void {
+    this.unwanted.push(want);
+  }
+
+  get peer(): Peer {
+    return this as unknown as Peer;
+  }
+}
+
+class Log implements Seeker {
+  readonly events: string[] = [];
+  offered(): void {
+    this.events.push('offered');
+  }
+  gone(): void {
+    this.events.push('gone');
+  }
+  answered(): void {
+    this.events.push('answered');
+  }
+  fellowsChanged(): void {
+    this.events.push('fellows');
+  }
+  arrived(): void {}
+  failed(): void {}
+}
+
+function scene(count: number) {
+  const clock = new VirtualClock();
+  const wants = new Wants(clock);
+  const fakes = Array.from({ length: count }, () => new FakePeer());
+  const peers = fakes.map((fake) => fake.peer);
+  const seeker = new Log();
+  const open = (seed = 1, swarms: readonly string[] = [SWARM]) =>
+    wants.open(poolFile(10, seed).entry.key, 10, swarms, seeker, peers);
+  const asked = () => fakes.filter(({ wanted }) => wanted.length > 0).length;
+  return { clock, wants, fakes, peers, seeker, open, asked };
+}
+
+describe('Wants', () => {
+  test('each want has a number of its own, the same towards every peer', () => {
+    const { wants, fakes, open } = scene(2);
+    const [first, second] = [open(1), open(2)];
+    expect(second.number).toBe(first.number + 1);
+    expect(fakes.map(({ wanted }) => wanted)).toEqual([
+      [first, second],
+      [first, second],
+    ]);
+    expect(wants.get(first.number)).toBe(first);
+    wants.close(first);
+    expect(wants.get(first.number)).toBeUndefined();
+  });
+
+  test('sixteen peers are asked first, others as those say none', () => {
+    const { wants, peers, open, asked, seeker } = scene(40);
+    const want = open();
+    expect(asked()).toBe(16);
+    wants.answered(want, peers[0] as Peer, peers);
+    expect(asked()).toBe(17);
+    expect(seeker.events).toEqual(['answered']);
+  });
+
+  test('nobody more is asked while somebody has it', () => {
+    const { wants, peers, open, asked } = scene(40);
+    const want = open();
+    want.offers.set(peers[0] as Peer, {} as Offer);
+    want.unanswered.delete(peers[0] as Peer);
+    wants.answered(want, peers[1] as Peer, peers);
+    expect(asked()).toBe(16);
+  });
+
+  test('only peers of one of its swarms are asked, and those that can be', () => {
+    const { fakes, open, asked } = scene(5);
+    const [elsewhere, deaf] = fakes;
+    if (!elsewhere || !deaf) throw new Error('unreachable');
+    elsewhere.swarms = new Set(['elsewhere']);
+    deaf.takes = false;
+    const want = open();
+    expect(asked()).toBe(3);
+    expect(want.asked.has(deaf.peer)).toBe(false);
+    expect(want.unanswered.has(deaf.peer)).toBe(false);
+  });
+
+  test('a peer that comes later is asked for all that is open, once', () => {
+    const { wants, open } = scene(1);
+    const [first, second] = [open(1), open(2)];
+    const late = new FakePeer();
+    wants.peerReady(late.peer);
+    wants.peerReady(late.peer);
+    expect(late.wanted).toEqual([first, second]);
+  });
+
+  test('answers are waited for as long as each peer deserves, the longest counts', () => {
+    const { clock, fakes, peers, wants, open } = scene(3);
+    fakes.forEach((fake, i) => {
+      fake.answerWaitMs = 100 * i;
+    });
+    const want = open();
+    expect((want.answersUntilMs() ?? 0) - clock.nowMs()).toBe(200);
+    wants.answered(want, peers[2] as Peer, []);
+    expect((want.answersUntilMs() ?? 0) - clock.nowMs()).toBe(100);
+    wants.answered(want, peers[1] as Peer, []);
+    wants.answered(want, peers[0] as Peer, []);
+    expect(want.answersUntilMs()).toBeUndefined();
+  });
+
+  test('one that goes takes its offer with it, and is not waited for', () => {
+    const { wants, peers, open, seeker } = scene(2);
+    const want = open();
+    const offer = { closed: false } as Offer;
+    want.offers.set(peers[0] as Peer, offer);
+    want.unanswered.delete(peers[0] as Peer);
+    wants.peerGone(peers[0] as Peer);
+    wants.peerGone(peers[1] as Peer);
+    expect(seeker.events).toEqual(['gone', 'answered']);
+    expect(offer.closed).toBe(true);
+    expect(want.answersUntilMs()).toBeUndefined();
+    expect([...wants.askedOf(peers[0] as Peer)]).toEqual([]);
+  });
+
+  test('when it is closed everybody who was asked is told, and offers are void', () => {
+    const { wants, fakes, peers, open } = scene(3);
+    const want = open();
+    const offer = { closed: false } as Offer;
+    want.offers.set(peers[0] as Peer, offer);
+    wants.close(want);
+    expect(fakes.map(({ unwanted }) => unwanted)).toEqual([[want], [want], [want]]);
+    expect(offer.closed).toBe(true);
+    expect([...wants.askedOf(peers[0] as Peer)]).toEqual([]);
+  });
+});
