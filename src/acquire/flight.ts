@@ -410,6 +410,7 @@ export class Flight implements Seeker {
         has: follows
           ? (piece) => offer.has(piece)
           : (piece) => offer.has(piece) && offer.hashes.has(piece) && !this.#words.isDisputed(piece),
+        all: follows && offer.all,
         roomBytes: this.#roomBytes(offer, id),
         bytesPerSecond: peer.bytesPerSecond(),
         latencyMs: peer.latencyMs,

@@ -26,6 +26,8 @@ export interface OfferView {
   /** Index by which the decision names the offer. */
   readonly id: number;
   has(piece: number): boolean;
+  /** It has every piece: then nobody needs to look which. */
+  readonly all?: boolean;
   /** Bytes that may be asked for now without filling the peer's queue. */
   readonly roomBytes: number;
   /** Measured; undefined before anything has arrived. */
@@ -258,6 +260,7 @@ function shareOfUncovered(
   live: readonly OfferView[],
   free: Free,
 ): Pick<Share, 'run' | 'why'> | undefined {
+  if (live.some((o) => o.all)) return undefined;
   const bare = (piece: number) => free(piece) && !live.some((o) => o.has(piece));
   if (view.share) return view.share(bare);
   let from = view.head;

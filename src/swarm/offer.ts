@@ -65,6 +65,11 @@ export class Offer {
     return fresh;
   }
 
+  /** It has every piece. */
+  get all(): boolean {
+    return !this.closed && this.#bits === undefined;
+  }
+
   has(piece: number): boolean {
     if (this.closed || !this.pieces.has(piece)) return false;
     if (!this.#bits) return true;

@@ -350,6 +350,7 @@ describe('planFlight() in any situation', () => {
         const all = draw(2) === 0;
         return peer(id, {
           has: (piece) => all || mask[piece] === true,
+          all,
           roomBytes: one(-MIB, 0, 1, 300 * KIB, MIB, 16 * MIB),
           bytesPerSecond: one(undefined, 0, 10 * KIB, MIB, 100 * MIB),
           latencyMs: one(0, 1, 20, 500),
