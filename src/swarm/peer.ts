@@ -1,6 +1,7 @@
 /**
- * The dialogue with one peer, from handshake to close. It decides what a message means here and now and what to
- * answer; what to ask for is the flights' (through Wants and Offer), whom to connect to is Swarms'.
+ * The dialogue with one peer, from handshake to close. It decides what a message means here and now; what the peer
+ * looks for and is told is TheirWants', what to ask for is the flights' (through Wants and Offer), whom to connect to
+ * is Swarms'.
  * Handlers are synchronous: no state is read before an await and written after.
  * A ProtocolError closes the connection; a proven lie bans (docs/protocol.md "Blame").
  */
@@ -15,13 +16,10 @@ import {
   ARCHIVE_VERSION,
   type ArchiveMessage,
   blindSwarm,
-  type ClaimEntry,
   decodeArchiveMessage,
   encodeArchiveMessage,
-  Grade,
   type HaveEntry,
   MAX_HELLO_SWARMS,
-  MAX_WANT_KEYS,
   type NumberRange,
   packHaves,
 } from '../wire/archive-ext.ts';
@@ -56,7 +54,9 @@ import { Downloads } from './downloads.ts';
 import { LayerFetch } from './layer-fetch.ts';
 import type { Library, Servable } from './library.ts';
 import type { Link } from './link.ts';
-import { Offer } from './offer.ts';
+import type { Offer } from './offer.ts';
+import { OurWants } from './our-wants.ts';
+import { type Claim, TheirWants, type TheirWantsHost } from './their-wants.ts';
 import { REQUEST_QUEUE, Uploads } from './uploads.ts';
 import type { Want, Wants } from './wants.ts';
 
@@ -65,12 +65,6 @@ export interface OwnSwarm {
   readonly infoHash: string;
   /** The canonical info dictionary, for ut_metadata; empty when unknown. */
   readonly info: Uint8Array;
-}
-
-/** What a peer says it is fetching from the mirror; due by our clock. */
-export interface Claim {
-  readonly pieces: readonly NumberRange[];
-  readonly dueMs: number;
 }
 
 /** What a peer needs of the node. */
@@ -111,17 +105,8 @@ const HANDSHAKE_TIMEOUT_MS = 10_000;
 const STRANGER_LIMIT_MS = 30_000;
 const SILENCE_LIMIT_MS = 240_000;
 const KEEP_ALIVE_MS = 100_000;
-const MAX_OPEN_WANTS = 1_024;
 /** Payload waits for the socket, so this is answers of other kinds that a peer doesn't take. */
 const MAX_UNSENT_BYTES = 4 * 1024 * 1024;
-/** 36 bytes each, so that a message of 64 KiB holds them. */
-const MAX_HASHES_A_HAVE = 1_024;
-/** How long an answer is waited for at first, and at most. */
-const FIRST_ANSWER_WAIT_MS = 150;
-const MAX_ANSWER_WAIT_MS = 500;
-const MIN_ANSWER_WAIT_MS = 100;
-/** A peer that left this many wants unanswered in a row isn't waited for. */
-const MAX_LEFT_UNANSWERED = 3;
 
 export class Peer implements FramerSink {
   readonly given: boolean;
@@ -138,6 +123,8 @@ export class Peer implements FramerSink {
   readonly #downloads: Downloads;
   readonly #uploads: Uploads;
   readonly #layers: LayerFetch;
+  readonly #theirWants: TheirWants;
+  readonly #ourWants: OurWants;
   readonly #framer: Framer;
   readonly #reader = new HandshakeReader();
   readonly #openedMs: number;
@@ -150,15 +137,6 @@ export class Peer implements FramerSink {
   #theirIds: ReadonlyMap<string, number> = new Map();
   #ready = false;
   #interested = false;
-  /** Their open wants, number → key, and back. */
-  readonly #theirWants = new Map<number, Sha256>();
-  readonly #theirKeys = new Map<Sha256, number>();
-  /** What they say they are fetching from the mirror, by key. */
-  readonly #claims = new Map<Sha256, Claim>();
-  #batch: Want[] = [];
-  #askedMs = new Map<number, number>();
-  #answerMs: number | undefined;
-  #leftUnanswered = 0;
   /** Takes back the timer that ends a pause of reading (download limit). */
   #resume: (() => void) | undefined;
   #heardMs: number;
@@ -192,6 +170,8 @@ export class Peer implements FramerSink {
       uploaded: (bytes) => this.#uploaded(bytes),
     });
     this.#layers = new LayerFetch(node.clock, (bytes) => this.send(bytes));
+    this.#theirWants = new TheirWants(this.#answering());
+    this.#ourWants = new OurWants(this, node, (message) => this.#sendArchive(message));
     link.attach({
       data: (chunk) => this.#data(chunk),
       drained: () => this.#uploads.pump(),
@@ -251,12 +231,8 @@ export class Peer implements FramerSink {
 
   /** How long an answer of this peer is worth waiting for, from what it took before. */
   get answerWaitMs(): number {
-    if (this.#leftUnanswered >= MAX_LEFT_UNANSWERED) return 0;
-    if (this.#answerMs === undefined) return FIRST_ANSWER_WAIT_MS;
-    // Its answer queues behind the payload that is on its way to us.
-    const queueMs =
-      (this.queuedBytes / Math.max(this.bytesPerSecond() ?? Number.POSITIVE_INFINITY, 1)) * 1000;
-    return Math.min(MAX_ANSWER_WAIT_MS, Math.max(MIN_ANSWER_WAIT_MS, 4 * this.#answerMs) + 2 * queueMs);
+    const bytesPerSecond = this.bytesPerSecond() ?? Number.POSITIVE_INFINITY;
+    return this.#ourWants.waitMs((this.queuedBytes / Math.max(bytesPerSecond, 1)) * 1000);
   }
 
   send(bytes: Uint8Array): void {
@@ -276,20 +252,12 @@ export class Peer implements FramerSink {
   /** Looks for a key here; false when this peer can't be asked. Wants of one turn of the event loop travel together. */
   want(want: Want): boolean {
     if (!this.ready) return false;
-    if (this.#batch.length === 0) this.#node.clock.after(0, () => this.#flushWants());
-    this.#batch.push(want);
-    this.#askedMs.set(want.number, this.#node.clock.nowMs());
+    this.#ourWants.add(want);
     return true;
   }
 
   unwant(want: Want): void {
-    this.#askedMs.delete(want.number);
-    const at = this.#batch.indexOf(want);
-    if (at >= 0) {
-      this.#batch.splice(at, 1);
-      return;
-    }
-    if (this.ready) this.#sendArchive({ kind: 'unwant', ranges: [{ first: want.number, count: 1 }] });
+    if (this.ready) this.#ourWants.remove(want);
   }
 
   ask(offer: Offer, piece: number): void {
@@ -306,11 +274,11 @@ export class Peer implements FramerSink {
 
   /** Whether it looks for the same file as we. */
   looksFor(key: Sha256): boolean {
-    return this.ready && this.#theirKeys.has(key);
+    return this.ready && this.#theirWants.has(key);
   }
 
   claimOn(key: Sha256): Claim | undefined {
-    return this.#claims.get(key);
+    return this.#theirWants.claimOn(key);
   }
 
   /** Tells it what we are fetching from the mirror of a file that both look for. */
@@ -332,33 +300,17 @@ export class Peer implements FramerSink {
 
   /** A file can be served now, whole or in part: tell the peer if it looks for it. */
   offerIfWanted(servable: Servable): void {
-    const number = this.#theirKeys.get(servable.key);
-    if (number === undefined || !this.ready || !servable.swarms.some((s) => this.#shared.has(s))) return;
-    if (this.#uploads.numbersLeft < servable.pieces.count) return this.close('piece numbers used up');
-    this.#sendHaves(this.#entriesFor(number, servable));
+    if (this.ready) this.#theirWants.offer(servable);
   }
 
-  /** One more piece of a file that is offered already. With its hash where the file has no tree yet. */
+  /** One more piece of a file that is offered already. */
   pieceVerified(servable: Servable, piece: number): void {
-    const number = this.#theirKeys.get(servable.key);
-    const wire = number === undefined ? undefined : this.#uploads.numberOf(number, piece);
-    if (number === undefined || wire === undefined) return;
-    if (servable.hearsay) this.#sendHaves([this.#uploads.offer(number, servable, [piece])]);
-    else this.send(encodeHave(wire));
+    this.#theirWants.pieceVerified(servable, piece);
   }
 
   /** The file is gone: lt_donthave for each piece that was offered (BEP 54). */
   fileGone(key: Sha256): void {
-    const number = this.#theirKeys.get(key);
-    const range = number === undefined ? undefined : this.#uploads.withdraw(number);
-    const id = this.#theirIds.get('lt_donthave');
-    if (!range || id === undefined || id === 0) return;
-    const messages = Array.from({ length: range.count }, (_, i) => {
-      const payload = new Uint8Array(4);
-      writeU32(payload, 0, range.first + i);
-      return encodeExtended(id, payload);
-    });
-    this.send(Buffer.concat(messages));
+    this.#theirWants.fileGone(key);
   }
 
   /** Our own swarms have changed. */
@@ -386,11 +338,7 @@ export class Peer implements FramerSink {
     if (now - this.#spokeMs > KEEP_ALIVE_MS) this.send(encodeKeepAlive());
     this.#layers.tick();
     this.#uploads.rest();
-    for (const [number, since] of this.#askedMs) {
-      if (now - since < 2_000) continue;
-      this.#askedMs.delete(number);
-      this.#leftUnanswered += 1;
-    }
+    this.#ourWants.tick();
   }
 
   // ---- incoming ----
@@ -448,7 +396,7 @@ export class Peer implements FramerSink {
         return;
       case 'unchoke':
         this.#downloads.choked = false;
-        this.#tellSeekers();
+        this.#ourWants.offersChanged();
         return;
       case 'request':
         return this.#uploads.request(message);
@@ -460,7 +408,7 @@ export class Peer implements FramerSink {
         return;
       }
       case 'have':
-        return this.#theyHave(message.index, true);
+        return this.#ourWants.piece(message.index, true);
       case 'hash-request':
         return this.#uploads.hashRequest(message);
       case 'hashes':
@@ -506,7 +454,7 @@ export class Peer implements FramerSink {
         return this.#metadata(payload);
       case OUR_ID.lt_donthave:
         if (payload.length !== 4) throw new ProtocolError('lt_donthave of a wrong length');
-        return this.#theyHave(readU32(payload, 0), false);
+        return this.#ourWants.piece(readU32(payload, 0), false);
       default:
         throw new ProtocolError(`extension ${id} was never agreed on`);
     }
@@ -522,131 +470,19 @@ export class Peer implements FramerSink {
         this.#node.ready(this);
         return;
       case 'want':
-        return this.#theyWant(message.first, message.keys);
+        return this.#theirWants.want(message.first, message.keys);
       case 'unwant':
-        for (const number of numbersOf(message.ranges)) this.#theyUnwant(number);
+        for (const number of numbersOf(message.ranges)) this.#theirWants.unwant(number);
         return;
       case 'have':
-        for (const entry of message.entries) this.#theyOffer(entry);
+        for (const entry of message.entries) this.#ourWants.have(entry);
         return;
       case 'none':
-        for (const number of numbersOf(message.ranges)) this.#theyHaveNone(number);
+        for (const number of numbersOf(message.ranges)) this.#ourWants.none(number);
         return;
       case 'claim':
-        for (const entry of message.entries) this.#theyClaim(entry);
+        for (const entry of message.entries) this.#theirWants.claim(entry);
         return;
-    }
-  }
-
-  #theyWant(first: number, keys: readonly Sha256[]): void {
-    const haves: HaveEntry[] = [];
-    const none: number[] = [];
-    keys.forEach((key, i) => {
-      const number = first + i;
-      if (this.#theirWants.size >= MAX_OPEN_WANTS) throw new ProtocolError('too many open wants');
-      if (this.#theirWants.has(number)) throw new ProtocolError(`want number ${number} is in use`);
-      this.#theirWants.set(number, key);
-      this.#theirKeys.set(key, number);
-      const found = this.#node.library.find(key, (s) => this.#shared.has(s));
-      if (found === undefined) {
-        none.push(number);
-      } else if (found instanceof Promise) {
-        found.then(
-          (servable) => this.#answerLater(number, key, servable),
-          () => this.#answerLater(number, key, undefined),
-        );
-      } else {
-        haves.push(...this.#entriesFor(number, found));
-      }
-    });
-    this.#sendHaves(haves);
-    if (none.length > 0) this.#sendArchive({ kind: 'none', ranges: rangesOf(none) });
-    for (const key of keys) this.#node.wants.fellowChanged(key);
-  }
-
-  #theyClaim({ want, pieces, etaMs }: ClaimEntry): void {
-    const key = this.#theirWants.get(want);
-    if (key === undefined) return;
-    this.#claims.set(key, { pieces, dueMs: this.#node.clock.nowMs() + etaMs });
-    this.#node.wants.fellowChanged(key);
-  }
-
-  /** What there is to say of a file: one entry, or several where it takes more hashes than one message holds. */
-  #entriesFor(number: number, servable: Servable): HaveEntry[] {
-    const { count } = servable.pieces;
-    if (!servable.hearsay || count <= MAX_HASHES_A_HAVE) return [this.#uploads.offer(number, servable)];
-    const entries: HaveEntry[] = [];
-    for (let from = 0; from < count; from += MAX_HASHES_A_HAVE) {
-      const pieces = Array.from({ length: Math.min(MAX_HASHES_A_HAVE, count - from) }, (_, i) => from + i);
-      entries.push(this.#uploads.offer(number, servable, pieces));
-    }
-    return entries;
-  }
-
-  #answerLater(number: number, key: Sha256, servable: Servable | undefined): void {
-    if (this.#closed || this.#theirWants.get(number) !== key) return;
-    if (servable) this.#sendHaves(this.#entriesFor(number, servable));
-    else this.#sendArchive({ kind: 'none', ranges: [{ first: number, count: 1 }] });
-  }
-
-  #theyUnwant(number: number): void {
-    const key = this.#theirWants.get(number);
-    if (key === undefined) return;
-    this.#theirWants.delete(number);
-    if (this.#theirKeys.get(key) === number) {
-      this.#theirKeys.delete(key);
-      this.#claims.delete(key);
-      this.#node.wants.fellowChanged(key);
-    }
-    this.#uploads.withdraw(number);
-  }
-
-  #theyOffer(entry: HaveEntry): void {
-    const want = this.#node.wants.get(entry.want);
-    if (!want?.asked.has(this)) return; // a `have` crossing an `unwant`
-    this.#answered(entry.want);
-    const { pieces } = want;
-    // Another size than the catalogue's, or no root where one is needed: not our file.
-    const hasTree = entry.root !== undefined || entry.grade === Grade.firstHand;
-    if (entry.sizeBytes !== pieces.sizeBytes || (!pieces.isSingle && !hasTree)) {
-      return this.#node.wants.answered(want, this, this.#node.readyPeers());
-    }
-    if (entry.pieces && entry.pieces.length !== Math.ceil(pieces.count / 8)) {
-      throw new ProtocolError('a bitfield of a wrong length');
-    }
-    let offer = want.offers.get(this);
-    if (offer && offer.firstPiece !== entry.firstPiece) {
-      // It had lost the file, and has it again: the old numbers are void.
-      offer.closed = true;
-      want.seeker.gone(offer);
-      offer = undefined;
-    }
-    if (!offer) {
-      offer = new Offer(this, want, entry.firstPiece);
-      want.offers.set(this, offer);
-    }
-    offer.state(entry.grade, entry.root, entry.pieces);
-    if (entry.firstHand) offer.hear(entry.firstHand, true);
-    if (entry.secondHand) offer.hear(entry.secondHand, false);
-    want.unanswered.delete(this);
-    want.seeker.offered(offer);
-  }
-
-  #theyHaveNone(number: number): void {
-    const want = this.#node.wants.get(number);
-    if (!want?.asked.has(this)) return;
-    this.#answered(number);
-    this.#node.wants.answered(want, this, this.#node.readyPeers());
-  }
-
-  /** HAVE and lt_donthave, in the peer's numbers. */
-  #theyHave(number: number, present: boolean): void {
-    for (const want of this.#node.wants.askedOf(this)) {
-      const offer = want.offers.get(this);
-      if (!offer?.owns(number)) continue;
-      offer.set(number - offer.firstPiece, present);
-      want.seeker.offered(offer);
-      return;
     }
   }
 
@@ -689,30 +525,36 @@ export class Peer implements FramerSink {
     for (const payload of packHaves(entries)) this.send(encodeExtended(id, payload));
   }
 
-  #flushWants(): void {
-    const batch = this.#batch;
-    this.#batch = [];
-    for (let from = 0; from < batch.length; ) {
-      let to = from + 1;
-      const first = (batch[from] as Want).number;
-      while (
-        to < batch.length &&
-        to - from < MAX_WANT_KEYS &&
-        (batch[to] as Want).number === first + to - from
-      )
-        to += 1;
-      this.#sendArchive({ kind: 'want', first, keys: batch.slice(from, to).map((w) => w.key) });
-      from = to;
-    }
+  /** What the answering side needs of this connection. */
+  #answering(): TheirWantsHost {
+    const peer = this;
+    const { clock, library, wants } = this.#node;
+    return {
+      clock,
+      library,
+      uploads: this.#uploads,
+      get closed() {
+        return peer.#closed;
+      },
+      shares: (infoHash) => this.shares(infoHash),
+      say: (message) => this.#sendArchive(message),
+      sayHaves: (entries) => this.#sendHaves(entries),
+      sayHave: (number) => this.send(encodeHave(number)),
+      sayLost: (range) => this.#sendLost(range),
+      fellowChanged: (key) => wants.fellowChanged(key),
+      close: (reason) => this.close(reason),
+    };
   }
 
-  #answered(number: number): void {
-    const since = this.#askedMs.get(number);
-    if (since === undefined) return;
-    this.#askedMs.delete(number);
-    const sample = this.#node.clock.nowMs() - since;
-    this.#answerMs = this.#answerMs === undefined ? sample : 0.7 * this.#answerMs + 0.3 * sample;
-    this.#leftUnanswered = 0;
+  #sendLost({ first, count }: NumberRange): void {
+    const id = this.#theirIds.get('lt_donthave');
+    if (!id) return;
+    const messages = Array.from({ length: count }, (_, i) => {
+      const payload = new Uint8Array(4);
+      writeU32(payload, 0, first + i);
+      return encodeExtended(id, payload);
+    });
+    this.send(Buffer.concat(messages));
   }
 
   #blind(infoHash: string): Uint8Array {
@@ -728,13 +570,6 @@ export class Peer implements FramerSink {
     const grown = [...shared].some((s) => !this.#shared.has(s));
     this.#shared = shared;
     if (grown && this.#ready) this.#node.ready(this);
-  }
-
-  #tellSeekers(): void {
-    for (const want of this.#node.wants.askedOf(this)) {
-      const offer = want.offers.get(this);
-      if (offer) want.seeker.offered(offer);
-    }
   }
 
   #failed({ offer, piece }: { offer: Offer; piece: number }): void {
@@ -767,8 +602,10 @@ export class Peer implements FramerSink {
     this.#framer.close();
     this.#uploads.close();
     this.#layers.close(reason);
+    this.#ourWants.close();
     for (const lost of this.#downloads.close()) this.#failed(lost);
     this.#node.closed(this, reason);
+    this.#theirWants.close();
   }
 }
 
@@ -776,15 +613,4 @@ function* numbersOf(ranges: readonly NumberRange[]): Generator<number> {
   for (const { first, count } of ranges) {
     for (let i = 0; i < count; i += 1) yield first + i;
   }
-}
-
-/** Ascending numbers as ranges. */
-function rangesOf(numbers: readonly number[]): NumberRange[] {
-  const ranges: { first: number; count: number }[] = [];
-  for (const number of numbers) {
-    const last = ranges.at(-1);
-    if (last && number === last.first + last.count) last.count += 1;
-    else ranges.push({ first: number, count: 1 });
-  }
-  return ranges;
 }

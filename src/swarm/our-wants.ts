@@ -1,0 +1,170 @@
+/**
+ * Our wants at one peer and what it answers: the asking side of the dialogue. It decides which wants travel together,
+ * what an answer means (an offer, or none), and for how long one of this peer is worth waiting for; who is asked at
+ * all is Wants', what becomes of an offer the flights'. docs/protocol.md "want", "have", "none".
+ */
+import type { Clock } from '../lib/clock.ts';
+import { ProtocolError } from '../lib/errors.ts';
+import { type ArchiveMessage, Grade, type HaveEntry, MAX_WANT_KEYS } from '../wire/archive-ext.ts';
+import { Offer } from './offer.ts';
+import type { Peer } from './peer.ts';
+import type { Want, Wants } from './wants.ts';
+
+/** What it needs of the node. */
+export interface OurWantsNode {
+  readonly clock: Clock;
+  readonly wants: Wants;
+  readyPeers(): Iterable<Peer>;
+}
+
+/** How long an answer is waited for at first, and at most. */
+const FIRST_ANSWER_WAIT_MS = 150;
+const MAX_ANSWER_WAIT_MS = 500;
+const MIN_ANSWER_WAIT_MS = 100;
+/** A want that isn't answered by then counts as left unanswered. */
+const UNANSWERED_MS = 2_000;
+/** A peer that left this many wants unanswered in a row isn't waited for. */
+const MAX_LEFT_UNANSWERED = 3;
+
+export class OurWants {
+  readonly #peer: Peer;
+  readonly #node: OurWantsNode;
+  readonly #say: (message: ArchiveMessage) => void;
+  #batch: Want[] = [];
+  #cancelFlush: (() => void) | undefined;
+  readonly #askedMs = new Map<number, number>();
+  #answerMs: number | undefined;
+  #leftUnanswered = 0;
+
+  constructor(peer: Peer, node: OurWantsNode, say: (message: ArchiveMessage) => void) {
+    this.#peer = peer;
+    this.#node = node;
+    this.#say = say;
+  }
+
+  /** Wants of one turn of the event loop travel together. */
+  add(want: Want): void {
+    this.#cancelFlush ??= this.#node.clock.after(0, () => this.#flush());
+    this.#batch.push(want);
+    this.#askedMs.set(want.number, this.#node.clock.nowMs());
+  }
+
+  remove(want: Want): void {
+    this.#askedMs.delete(want.number);
+    const at = this.#batch.indexOf(want);
+    if (at >= 0) this.#batch.splice(at, 1);
+    else this.#say({ kind: 'unwant', ranges: [{ first: want.number, count: 1 }] });
+  }
+
+  // ---- what the peer says ----
+
+  /** Throws ProtocolError for what can't be meant honestly. */
+  have(entry: HaveEntry): void {
+    const { wants } = this.#node;
+    const peer = this.#peer;
+    const want = wants.get(entry.want);
+    if (!want?.asked.has(peer)) return; // a `have` crossing an `unwant`
+    this.#answered(entry.want);
+    const { pieces } = want;
+    // Another size than the catalogue's, or no root where one is needed: not our file.
+    const hasTree = entry.root !== undefined || entry.grade === Grade.firstHand;
+    if (entry.sizeBytes !== pieces.sizeBytes || (!pieces.isSingle && !hasTree)) {
+      return wants.answered(want, peer, this.#node.readyPeers());
+    }
+    if (entry.pieces && entry.pieces.length !== Math.ceil(pieces.count / 8)) {
+      throw new ProtocolError('a bitfield of a wrong length');
+    }
+    let offer = want.offers.get(peer);
+    if (offer && offer.firstPiece !== entry.firstPiece) {
+      // It had lost the file, and has it again: the old numbers are void.
+      offer.closed = true;
+      want.seeker.gone(offer);
+      offer = undefined;
+    }
+    if (!offer) {
+      offer = new Offer(peer, want, entry.firstPiece);
+      want.offers.set(peer, offer);
+    }
+    offer.state(entry.grade, entry.root, entry.pieces);
+    if (entry.firstHand) offer.hear(entry.firstHand, true);
+    if (entry.secondHand) offer.hear(entry.secondHand, false);
+    want.unanswered.delete(peer);
+    want.seeker.offered(offer);
+  }
+
+  none(number: number): void {
+    const { wants } = this.#node;
+    const want = wants.get(number);
+    if (!want?.asked.has(this.#peer)) return;
+    this.#answered(number);
+    wants.answered(want, this.#peer, this.#node.readyPeers());
+  }
+
+  /** HAVE and lt_donthave, in the peer's numbers. */
+  piece(number: number, present: boolean): void {
+    for (const want of this.#node.wants.askedOf(this.#peer)) {
+      const offer = want.offers.get(this.#peer);
+      if (!offer?.owns(number)) continue;
+      offer.set(number - offer.firstPiece, present);
+      want.seeker.offered(offer);
+      return;
+    }
+  }
+
+  /** All that this peer offers may be asked for (again). */
+  offersChanged(): void {
+    for (const want of this.#node.wants.askedOf(this.#peer)) {
+      const offer = want.offers.get(this.#peer);
+      if (offer) want.seeker.offered(offer);
+    }
+  }
+
+  // ---- how long it takes ----
+
+  /** Milliseconds. `queueMs`: what the payload that is on its way to us will take, as an answer queues behind it. */
+  waitMs(queueMs: number): number {
+    if (this.#leftUnanswered >= MAX_LEFT_UNANSWERED) return 0;
+    if (this.#answerMs === undefined) return FIRST_ANSWER_WAIT_MS;
+    return Math.min(MAX_ANSWER_WAIT_MS, Math.max(MIN_ANSWER_WAIT_MS, 4 * this.#answerMs) + 2 * queueMs);
+  }
+
+  /** Now and then: counts what was left unanswered. */
+  tick(): void {
+    const now = this.#node.clock.nowMs();
+    for (const [number, since] of this.#askedMs) {
+      if (now - since < UNANSWERED_MS) continue;
+      this.#askedMs.delete(number);
+      this.#leftUnanswered += 1;
+    }
+  }
+
+  close(): void {
+    this.#cancelFlush?.();
+    this.#batch = [];
+  }
+
+  /** The peer has answered this want, one way or the other. */
+  #answered(number: number): void {
+    const since = this.#askedMs.get(number);
+    if (since === undefined) return;
+    this.#askedMs.delete(number);
+    const sample = this.#node.clock.nowMs() - since;
+    this.#answerMs = this.#answerMs === undefined ? sample : 0.7 * this.#answerMs + 0.3 * sample;
+    this.#leftUnanswered = 0;
+  }
+
+  /** As few messages as runs of numbers and the limit of keys allow. */
+  #flush(): void {
+    this.#cancelFlush = undefined;
+    const batch = this.#batch;
+    this.#batch = [];
+    for (let from = 0; from < batch.length; ) {
+      const first = (batch[from] as Want).number;
+      let to = from + 1;
+      while (to < batch.length && to - from < MAX_WANT_KEYS && batch[to]?.number === first + to - from)
+        to += 1;
+      this.#say({ kind: 'want', first, keys: batch.slice(from, to).map((want) => want.key) });
+      from = to;
+    }
+  }
+}

@@ -1,0 +1,174 @@
+/**
+ * What one peer looks for, and what it is told of it: the answering side of the dialogue. It decides whether there is
+ * something to say (have, none, HAVE, lt_donthave), now and when more comes in; numbers and blocks are Uploads', what
+ * there is is the library's. Also keeps what the peer claims to be fetching from the mirror.
+ * docs/protocol.md "want", "have", "none", "claim".
+ */
+import type { Clock } from '../lib/clock.ts';
+import { ProtocolError } from '../lib/errors.ts';
+import type { Sha256 } from '../lib/sha256.ts';
+import type { ArchiveMessage, ClaimEntry, HaveEntry, NumberRange } from '../wire/archive-ext.ts';
+import type { Library, Servable } from './library.ts';
+import type { Uploads } from './uploads.ts';
+
+/** What a peer says it is fetching from the mirror; due by our clock. */
+export interface Claim {
+  readonly pieces: readonly NumberRange[];
+  readonly dueMs: number;
+}
+
+export interface TheirWantsHost {
+  readonly clock: Clock;
+  readonly library: Library;
+  readonly uploads: Uploads;
+  readonly closed: boolean;
+  /** Whether both ends are in that swarm. */
+  shares(infoHash: string): boolean;
+  say(message: ArchiveMessage): void;
+  sayHaves(entries: readonly HaveEntry[]): void;
+  sayHave(number: number): void;
+  /** lt_donthave, for each number. */
+  sayLost(range: NumberRange): void;
+  /** The peer has begun or ceased to look for this file, or has claimed a part of it. */
+  fellowChanged(key: Sha256): void;
+  close(reason: string): void;
+}
+
+const MAX_OPEN_WANTS = 1_024;
+/** 36 bytes each, so that a message of 64 KiB holds them. */
+const MAX_HASHES_A_HAVE = 1_024;
+
+export class TheirWants {
+  readonly #host: TheirWantsHost;
+  /** Open wants, number → key, and back. */
+  readonly #keys = new Map<number, Sha256>();
+  readonly #numbers = new Map<Sha256, number>();
+  readonly #claims = new Map<Sha256, Claim>();
+
+  constructor(host: TheirWantsHost) {
+    this.#host = host;
+  }
+
+  has(key: Sha256): boolean {
+    return this.#numbers.has(key);
+  }
+
+  claimOn(key: Sha256): Claim | undefined {
+    return this.#claims.get(key);
+  }
+
+  /** The peer is gone. */
+  close(): void {
+    const keys = [...this.#numbers.keys()];
+    this.#keys.clear();
+    this.#numbers.clear();
+    this.#claims.clear();
+    for (const key of keys) this.#host.fellowChanged(key);
+  }
+
+  // ---- what the peer says ----
+
+  /** Throws ProtocolError for more open wants than may be, or a number that is in use. */
+  want(first: number, keys: readonly Sha256[]): void {
+    const { library, uploads } = this.#host;
+    const haves: HaveEntry[] = [];
+    const none: number[] = [];
+    keys.forEach((key, i) => {
+      const number = first + i;
+      if (this.#keys.size >= MAX_OPEN_WANTS) throw new ProtocolError('too many open wants');
+      if (this.#keys.has(number)) throw new ProtocolError(`want number ${number} is in use`);
+      this.#keys.set(number, key);
+      this.#numbers.set(key, number);
+      const found = library.find(key, (swarm) => this.#host.shares(swarm));
+      if (found === undefined) {
+        none.push(number);
+      } else if (found instanceof Promise) {
+        found.then(
+          (servable) => this.#answerLater(number, key, servable),
+          () => this.#answerLater(number, key, undefined),
+        );
+      } else {
+        haves.push(...entriesFor(uploads, number, found));
+      }
+    });
+    this.#host.sayHaves(haves);
+    if (none.length > 0) this.#host.say({ kind: 'none', ranges: rangesOf(none) });
+    for (const key of keys) this.#host.fellowChanged(key);
+  }
+
+  unwant(number: number): void {
+    const key = this.#keys.get(number);
+    if (key === undefined) return;
+    this.#keys.delete(number);
+    if (this.#numbers.get(key) === number) {
+      this.#numbers.delete(key);
+      this.#claims.delete(key);
+      this.#host.fellowChanged(key);
+    }
+    this.#host.uploads.withdraw(number);
+  }
+
+  claim({ want, pieces, etaMs }: ClaimEntry): void {
+    const key = this.#keys.get(want);
+    if (key === undefined) return;
+    this.#claims.set(key, { pieces, dueMs: this.#host.clock.nowMs() + etaMs });
+    this.#host.fellowChanged(key);
+  }
+
+  // ---- what there is to say ----
+
+  /** A file can be served now, whole or in part. */
+  offer(servable: Servable): void {
+    const { uploads } = this.#host;
+    const number = this.#numbers.get(servable.key);
+    if (number === undefined || !servable.swarms.some((swarm) => this.#host.shares(swarm))) return;
+    if (uploads.numbersLeft < servable.pieces.count) return this.#host.close('piece numbers used up');
+    this.#host.sayHaves(entriesFor(uploads, number, servable));
+  }
+
+  /** One more piece of a file that is offered already. With its hash where the file has no tree yet. */
+  pieceVerified(servable: Servable, piece: number): void {
+    const { uploads } = this.#host;
+    const number = this.#numbers.get(servable.key);
+    const wire = number === undefined ? undefined : uploads.numberOf(number, piece);
+    if (number === undefined || wire === undefined) return;
+    if (servable.hearsay) this.#host.sayHaves([uploads.offer(number, servable, [piece])]);
+    else this.#host.sayHave(wire);
+  }
+
+  fileGone(key: Sha256): void {
+    const number = this.#numbers.get(key);
+    const range = number === undefined ? undefined : this.#host.uploads.withdraw(number);
+    if (range) this.#host.sayLost(range);
+  }
+
+  #answerLater(number: number, key: Sha256, servable: Servable | undefined): void {
+    const { closed, uploads } = this.#host;
+    if (closed || this.#keys.get(number) !== key) return;
+    if (servable) this.#host.sayHaves(entriesFor(uploads, number, servable));
+    else this.#host.say({ kind: 'none', ranges: [{ first: number, count: 1 }] });
+  }
+}
+
+/** What there is to say of a file: one entry, or several where it takes more hashes than one message holds. */
+function entriesFor(uploads: Uploads, number: number, servable: Servable): HaveEntry[] {
+  const { count } = servable.pieces;
+  if (!servable.hearsay || count <= MAX_HASHES_A_HAVE) return [uploads.offer(number, servable)];
+  const entries: HaveEntry[] = [];
+  for (let from = 0; from < count; from += MAX_HASHES_A_HAVE) {
+    const pieces = Array.from({ length: Math.min(MAX_HASHES_A_HAVE, count - from) }, (_, i) => from + i);
+    entries.push(uploads.offer(number, servable, pieces));
+  }
+  return entries;
+}
+
+/** Ascending numbers as ranges. */
+function rangesOf(numbers: readonly number[]): NumberRange[] {
+  const ranges: { first: number; count: number }[] = [];
+  for (const number of numbers) {
+    const last = ranges.at(-1);
+    if (last && number === last.first + last.count) last.count += 1;
+    else ranges.push({ first: number, count: 1 });
+  }
+  return ranges;
+}
