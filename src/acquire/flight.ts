@@ -831,16 +831,18 @@ export class Flight implements Seeker {
     if (partial) this.#judging = this.#parts.hasher.layer(partial.fd, this.pieces).then(judge, () => {});
   }
 
-  /** The whole SHA-256 doesn't hold: readers are cut, what came from peers is dropped, the mirror decides. */
+  /** The whole SHA-256 doesn't hold: what came from peers is dropped, readers that may have seen it are cut, the mirror decides. */
   #wrong(giver: Offer | undefined): void {
     const { progress, pieces } = this;
     this.#stopSharing();
     let dropped = 0;
+    let misled = false;
     for (let piece = 0; piece < pieces.count; piece += 1) {
       if (progress.origin[piece] !== FROM_ROOT && progress.origin[piece] !== FROM_HEARSAY) continue;
       progress.missing(piece);
       this.#words.forget(piece);
       dropped += 1;
+      misled ||= pieces.offset(piece) < progress.available;
     }
     this.#wrongs += 1;
     if (this.#root) this.#roots.drop(this.#root.hex);
@@ -848,16 +850,19 @@ export class Flight implements Seeker {
     // One piece, one giver: it alone contradicts the key that it claimed to have.
     if (giver && pieces.isSingle)
       this.#parts.swarms.ban(giver.peer, 'bytes that contradict the hash it stated');
-    progress.newGeneration();
-    this.#shownBytes = progress.available;
-    this.#visibleMs = this.#parts.clock.nowMs();
     if (dropped === 0) {
       this.#fail(new UnavailableError(`${this.name}: the mirror's file does not match the index`));
       return;
     }
     diary.warn(`${this.name}: the whole file does not match the index; fetching the doubtful parts anew`);
-    if (!pieces.isSingle)
+    this.#visibleMs = this.#parts.clock.nowMs();
+    if (misled) {
+      progress.newGeneration();
+      this.#shownBytes = progress.available;
       this.#cutReaders(new UnavailableError(`${this.name}: unproven bytes turned out wrong`));
+    } else {
+      progress.withholdRoot();
+    }
     this.#bytes.restart().then(
       () => {
         if (this.#state !== 'checking') return;
