@@ -29,6 +29,13 @@ export async function fetchToNull(url: string, proxy: string): Promise<Fetched> 
   return { status, bytes, seconds, firstByteSeconds, exitCode: code };
 }
 
+/** Asks for the head of the URL only. */
+export async function fetchHead(url: string, proxy: string): Promise<Pick<Fetched, 'status'>> {
+  const command = ['curl', '--silent', '--head', '--output', '/dev/null', '--write-out', '%{http_code}'];
+  const { stdout } = await run([...command, '--proxy', proxy, url], { timeoutMs: 600_000 });
+  return { status: Number(stdout) };
+}
+
 /** 16 connections on one thread for `seconds`. `directory` is for wrk's script. */
 export async function loadWithWrk(
   url: string,
