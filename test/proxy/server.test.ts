@@ -108,7 +108,7 @@ describe('startProxyServer()', () => {
     ['a space in the target', 'GET /a b HTTP/1.1\r\nHost: x\r\n\r\n', 400],
     ['HTTP/7.7', 'GET / HTTP/7.7\r\nHost: x\r\n\r\n', 400],
     ['a head of 20 KB', `GET / HTTP/1.1\r\nHost: x\r\nX: ${'y'.repeat(20_000)}\r\n\r\n`, 400],
-    ['CONNECT', 'CONNECT deb.debian.org:443 HTTP/1.1\r\nHost: deb.debian.org:443\r\n\r\n', 403],
+    ['CONNECT', 'CONNECT ftp.de.debian.org:443 HTTP/1.1\r\nHost: ftp.de.debian.org:443\r\n\r\n', 403],
   ])('answers %s with a refusal that has a text, and closes', async (_name, request, status) => {
     await using server = await start(echo);
     using client = await RawClient.open(server.address.port);

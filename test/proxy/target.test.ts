@@ -40,18 +40,18 @@ describe('parseTarget()', () => {
     // Proxy style.
     ['http://ftp.de.debian.org/debian/x', 'http ftp.de.debian.org /debian/x'],
     ['HTTP://FTP.de.debian.org:80/debian/./x', 'http ftp.de.debian.org /debian/x'],
-    ['https://deb.debian.org:443/debian', 'https deb.debian.org /debian'],
-    ['https://deb.debian.org:80/debian', 'https deb.debian.org:80 /debian'],
+    ['https://ftp.de.debian.org:443/debian', 'https ftp.de.debian.org /debian'],
+    ['https://ftp.de.debian.org:80/debian', 'https ftp.de.debian.org:80 /debian'],
     ['http://ftp.de.debian.org', 'http ftp.de.debian.org /'],
     ['http://ftp.de.debian.org?x=1', 'http ftp.de.debian.org / ?x=1'],
     ['http://mirror/debian', 'http mirror /debian'],
     ['http://user:p%40w@private.example.org/x', 'http private.example.org /x @user:p@w'],
     ['http://ftp.de.debian.org/', 'http ftp.de.debian.org /'],
     // apt-cacher-ng's way to name an https mirror.
-    ['/HTTPS///deb.debian.org/debian/x', 'https deb.debian.org /debian/x'],
-    ['/https///deb.debian.org:8443/x', 'https deb.debian.org:8443 /x'],
-    ['http://HTTPS///deb.debian.org/debian/x', 'https deb.debian.org /debian/x'],
-    ['http://localhost:9988/HTTPS///deb.debian.org/x', 'https deb.debian.org /x'],
+    ['/HTTPS///ftp.de.debian.org/debian/x', 'https ftp.de.debian.org /debian/x'],
+    ['/https///ftp.de.debian.org:8443/x', 'https ftp.de.debian.org:8443 /x'],
+    ['http://HTTPS///ftp.de.debian.org/debian/x', 'https ftp.de.debian.org /debian/x'],
+    ['http://localhost:9988/HTTPS///ftp.de.debian.org/x', 'https ftp.de.debian.org /x'],
   ])('%p is %p', (raw, expected) => {
     expect(brief(raw)).toBe(expected);
   });
