@@ -9,6 +9,7 @@ import { ProtocolError } from '../lib/errors.ts';
 import { BusyRate } from '../lib/rate.ts';
 import { BLOCK_BYTES, type BlockRef, encodeCancel, encodeRequest } from '../wire/message.ts';
 import type { Offer } from './offer.ts';
+import type { PieceBuffers } from './piece-buffers.ts';
 
 interface Asked {
   readonly offer: Offer;
@@ -22,6 +23,7 @@ interface Asked {
 
 export interface DownloadsHost {
   readonly clock: Clock;
+  readonly buffers: PieceBuffers;
   send(bytes: Uint8Array): void;
   downloaded(bytes: number): void;
 }
@@ -34,30 +36,6 @@ const STALL_MS = 500;
 const FORGIVEN_AFTER_MS = 10_000;
 /** Payload that nobody asked for is dropped; beyond this much the peer is closed. */
 const MAX_UNASKED_BYTES = 32 * 1024 * 1024;
-
-/**
- * Buffers of pieces that have been used, by length: at a gigabyte a second the collector would trail far behind.
- * Shared by all peers; holds a few windows' worth.
- */
-const spare = new Map<number, Uint8Array[]>();
-let spareBytes = 0;
-const MAX_SPARE_BYTES = 16 * 1024 * 1024;
-
-function takeBuffer(length: number): Uint8Array {
-  const found = spare.get(length)?.pop();
-  if (!found) return new Uint8Array(length);
-  spareBytes -= length;
-  return found;
-}
-
-/** The bytes of a piece that nobody looks at any more. */
-function giveBuffer(bytes: Uint8Array): void {
-  if (bytes.length < BLOCK_BYTES || spareBytes + bytes.length > MAX_SPARE_BYTES) return;
-  spareBytes += bytes.length;
-  const list = spare.get(bytes.length);
-  if (list) list.push(bytes);
-  else if (spare.size < 64) spare.set(bytes.length, [bytes]);
-}
 
 export class Downloads {
   readonly #host: DownloadsHost;
@@ -134,7 +112,14 @@ export class Downloads {
     const size = offer.pieces.size(piece);
     const step = this.#requestBytes(now);
     const blocks = new Map<number, number>();
-    const asked = { offer, piece, bytes: takeBuffer(size), askedMs: now, receivedBytes: 0, blocks };
+    const asked = {
+      offer,
+      piece,
+      bytes: this.#host.buffers.take(size),
+      askedMs: now,
+      receivedBytes: 0,
+      blocks,
+    };
     this.#asked.set(number, asked);
     this.#queuedBytes += size;
     for (let begin = 0; begin < size; begin += step) {
@@ -225,7 +210,7 @@ export class Downloads {
     this.#drop(number, asked);
     this.#heard();
     if (!offer.closed) offer.want.seeker.arrived(offer, piece, bytes);
-    giveBuffer(bytes);
+    this.#host.buffers.give(bytes);
   }
 
   /** The peer has answered something. */

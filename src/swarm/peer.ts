@@ -56,6 +56,7 @@ import type { Library, Servable } from './library.ts';
 import type { Link } from './link.ts';
 import type { Offer } from './offer.ts';
 import { OurWants } from './our-wants.ts';
+import type { PieceBuffers } from './piece-buffers.ts';
 import { type Claim, TheirWants, type TheirWantsHost } from './their-wants.ts';
 import { REQUEST_QUEUE, Uploads } from './uploads.ts';
 import type { Want, Wants } from './wants.ts';
@@ -70,6 +71,7 @@ export interface OwnSwarm {
 /** What a peer needs of the node. */
 export interface PeerNode {
   readonly clock: Clock;
+  readonly buffers: PieceBuffers;
   readonly peerId: Uint8Array;
   readonly client: string;
   /** The port others can dial; undefined when we don't listen. */
@@ -156,6 +158,7 @@ export class Peer implements FramerSink {
     this.#framer = new Framer(this);
     const host = {
       clock: node.clock,
+      buffers: node.buffers,
       send: (bytes: Uint8Array) => this.send(bytes),
       downloaded: (bytes: number) => this.#downloaded(bytes),
     };

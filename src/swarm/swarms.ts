@@ -14,6 +14,7 @@ import { Dialer } from './dialer.ts';
 import type { Library, Servable } from './library.ts';
 import type { Dial, Link, LinkListener, Listen } from './link.ts';
 import { type OwnSwarm, Peer, type PeerNode } from './peer.ts';
+import { type PieceBuffers, pieceBuffers } from './piece-buffers.ts';
 import { dialTcp, listenTcp } from './tcp.ts';
 import { type Seeker, type Want, Wants } from './wants.ts';
 
@@ -30,6 +31,7 @@ export interface SwarmsOptions {
   readonly clock?: Clock;
   readonly dial?: Dial;
   readonly listen?: Listen;
+  readonly buffers?: PieceBuffers;
 }
 
 const MAX_CONNECTIONS = 200;
@@ -43,6 +45,7 @@ const diary = log.withTag('swarm');
 
 export class Swarms implements PeerNode, AsyncDisposable {
   readonly clock: Clock;
+  readonly buffers: PieceBuffers;
   readonly peerId: Uint8Array;
   readonly client: string;
   readonly uploadBuckets: { readonly lan: TokenBucket; readonly wan: TokenBucket };
@@ -66,6 +69,7 @@ export class Swarms implements PeerNode, AsyncDisposable {
 
   constructor(options: SwarmsOptions) {
     this.clock = options.clock ?? systemClock;
+    this.buffers = options.buffers ?? pieceBuffers;
     this.peerId = options.peerId;
     this.client = options.client;
     this.library = options.library;

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'bun:test';
 import { ProtocolError } from '../../src/lib/errors.ts';
 import { Downloads } from '../../src/swarm/downloads.ts';
 import type { Offer } from '../../src/swarm/offer.ts';
+import { pieceBuffers } from '../../src/swarm/piece-buffers.ts';
 import { Pieces } from '../../src/torrent/pieces.ts';
 import { Framer } from '../../src/wire/framer.ts';
 import { BLOCK_BYTES, type BlockRef, type Message } from '../../src/wire/message.ts';
@@ -20,7 +21,10 @@ function scene(sizeBytes = 8 * MIB, firstPiece = 100) {
     pieceEnd: () => {},
   });
   const arrived: { piece: number; bytes: Uint8Array }[] = [];
-  const downloads = new Downloads({ clock, send: (bytes) => wire.push(bytes), downloaded: () => {} }, 20);
+  const downloads = new Downloads(
+    { clock, buffers: pieceBuffers, send: (bytes) => wire.push(bytes), downloaded: () => {} },
+    20,
+  );
   downloads.choked = false;
   const pieces = new Pieces(sizeBytes);
   const seeker = {
