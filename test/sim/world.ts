@@ -1,0 +1,246 @@
+/**
+ * A world of many nodes and one mirror, from a scenario to figures: who is there, how their lines are, who knows whom,
+ * who wants what and when. The nodes run the real code of acquire and swarm; time, chance, lines and bytes are simulated.
+ * The same scenario (seed included) gives the same figures, to the byte.
+ */
+import type { Entry, Location } from '../../src/archive/entry.ts';
+import { swarmInfo, swarmInfoHash } from '../../src/torrent/archive-identity.ts';
+import { type Draw, drawBetween, drawInt, seededDraw } from './draw.ts';
+import { EventClock } from './event-clock.ts';
+import { Line, type LineShape } from './line.ts';
+import { MirrorClient, SimMirror } from './sim-mirror.ts';
+import { SimNetwork } from './sim-network.ts';
+import { SimNode } from './sim-node.ts';
+import { ZeroHasher } from './zero-hasher.ts';
+import { ZeroBytes, zeroKey } from './zeros.ts';
+
+/** Bytes a second. */
+export const MBIT = 1_000_000 / 8;
+
+export interface Scenario {
+  readonly seed: number;
+  readonly nodes: number;
+  /** File lengths; each must be another (zeros.ts). */
+  readonly files: readonly number[];
+  readonly errands: readonly Errand[];
+  readonly line: LineShape;
+  /** Latencies of single nodes are up to this factor (+ 1) off, either way. */
+  readonly latencySpread?: number;
+  readonly mirror: LineShape;
+  /** Whether nodes know beforehand what the mirror gives to one client by itself. Default true: apt has just fetched indexes. */
+  readonly mirrorIsKnown?: boolean;
+  /** Connections that each node has on average; 0: no peers, the mirror alone. */
+  readonly neighbours: number;
+  /** Share of nodes that can't be dialled. */
+  readonly behindNat?: number;
+  /** Addresses as of one local network. */
+  readonly isLan?: boolean;
+  readonly crashes?: readonly { readonly node: number; readonly atMs: number; readonly silent: boolean }[];
+  /** Nodes whose mirror never answers: they claim, and fetch nothing. */
+  readonly hanging?: readonly number[];
+  /** Nodes that have all files from the start. */
+  readonly seeds?: readonly number[];
+  /** Given up after this much simulated time. */
+  readonly limitMs?: number;
+}
+
+/** Who asks for what and when; apt has ten files under way at most. */
+export interface Errand {
+  readonly node: number;
+  /** From the start. */
+  readonly atMs: number;
+  /** Indices into `files`, in the order of asking. */
+  readonly files: readonly number[];
+}
+
+export interface Figures {
+  /** One for each errand; undefined when it did not end. */
+  readonly tookMs: readonly (number | undefined)[];
+  readonly mirrorBytes: number;
+  readonly mirrorRequests: number;
+  /** Bytes that were asked for, all errands together. */
+  readonly wantedBytes: number;
+  /** PIECE payload that peers were sent. */
+  readonly payloadBytes: number;
+  /** All that peers were sent besides, from the first errand on. */
+  readonly protocolBytes: number;
+  readonly events: number;
+  readonly simulatedMs: number;
+}
+
+const FILES_AT_ONCE = 10;
+const MEETING_MS = 3_000;
+const WATCH_EVENTS = 16_384;
+const DEFAULT_LIMIT_MS = 4 * 3_600_000;
+const IDENTITY = { origin: 'Debian', codename: 'bookworm', architecture: 'amd64' } as const;
+const INFO_HASH: string = swarmInfoHash(IDENTITY);
+
+export class World {
+  readonly clock = new EventClock();
+  readonly nodes: SimNode[] = [];
+  readonly mirror: SimMirror;
+  readonly network: SimNetwork;
+  readonly #scenario: Scenario;
+  readonly #draw: Draw;
+  readonly #zeros: ZeroBytes;
+  readonly #tookMs: (number | undefined)[];
+  #ended = 0;
+
+  constructor(scenario: Scenario) {
+    this.#scenario = scenario;
+    this.#draw = seededDraw(scenario.seed);
+    this.#zeros = new ZeroBytes(Math.max(...scenario.files));
+    this.#tookMs = scenario.errands.map(() => undefined);
+    this.network = new SimNetwork(this.clock);
+    this.mirror = new SimMirror(this.clock, scenario.mirror, (name) => scenario.files[fileOfName(name)]);
+    this.#moveIn();
+    this.#introduce();
+  }
+
+  /** Until all errands have ended. `watch` is called now and then, and may throw. */
+  run(watch: () => void = () => {}): Figures {
+    const { errands, crashes = [], limitMs = DEFAULT_LIMIT_MS, files } = this.#scenario;
+    this.#seed();
+    const startMs = this.clock.nowMs();
+    const before = this.network.otherBytes;
+    errands.forEach((errand, at) => {
+      this.clock.after(errand.atMs, () => void this.#runErrand(errand, at));
+    });
+    for (const { node, atMs, silent } of crashes)
+      this.clock.after(atMs, () => this.nodes[node]?.crash(silent));
+    const isDone = () => {
+      if (this.clock.events % WATCH_EVENTS === 0) watch();
+      return this.#ended === errands.length;
+    };
+    this.clock.runUntil(isDone, limitMs);
+    let wantedBytes = 0;
+    for (const errand of errands) for (const file of errand.files) wantedBytes += files[file] ?? 0;
+    return {
+      wantedBytes,
+      tookMs: this.#tookMs,
+      mirrorBytes: this.mirror.sentBytes,
+      mirrorRequests: this.mirror.requests,
+      payloadBytes: this.network.payloadBytes,
+      protocolBytes: this.network.otherBytes - before,
+      events: this.clock.events,
+      simulatedMs: this.clock.nowMs() - startMs,
+    };
+  }
+
+  async stop(): Promise<void> {
+    for (const node of this.nodes) void node.stop();
+    this.clock.runFor(1_000);
+    this.#zeros[Symbol.dispose]();
+  }
+
+  #seed(): void {
+    for (const node of this.#scenario.seeds ?? []) {
+      for (const sizeBytes of this.#scenario.files) {
+        this.nodes[node]?.store.put(zeroKey(sizeBytes), sizeBytes, { name: 'seed', swarms: [INFO_HASH] });
+      }
+    }
+  }
+
+  #moveIn(): void {
+    const { nodes, line, latencySpread = 1, mirror, mirrorIsKnown = true, behindNat = 0 } = this.#scenario;
+    const { clock, network } = this;
+    const hasher = new ZeroHasher();
+    const swarm = { infoHash: INFO_HASH, info: swarmInfo(IDENTITY) };
+    for (let i = 0; i < nodes; i += 1) {
+      const spread = drawBetween(this.#draw, 1 / (1 + latencySpread), 1 + latencySpread);
+      const own = new Line(clock, { ...line, latencyMs: line.latencyMs * spread });
+      const host = hostOf(i, this.#scenario.isLan ?? false);
+      const known = {
+        latencyMs: 2 * (own.shape.latencyMs + mirror.latencyMs),
+        bytesPerSecond: Math.min(mirror.upBytesPerSecond ?? 1e9, line.downBytesPerSecond ?? 1e9),
+      };
+      this.nodes.push(
+        new SimNode({
+          clock,
+          network,
+          host,
+          hasher,
+          swarm,
+          draw: seededDraw(drawInt(this.#draw, 2 ** 32)),
+          ways: network.add(host, own, isBehindNat(i, behindNat)),
+          mirror: new MirrorClient(this.mirror, own, {
+            ...(mirrorIsKnown && { known }),
+            hangs: this.#scenario.hanging?.includes(i) ?? false,
+          }),
+          zeroFd: this.#zeros.fd,
+          peerId: peerIdOf(this.#draw),
+        }),
+      );
+    }
+  }
+
+  /** A random graph: each node has half of its connections by itself, with those that it can reach or that can reach it. */
+  #introduce(): void {
+    const { nodes, neighbours, behindNat = 0 } = this.#scenario;
+    if (neighbours === 0 || nodes < 2) return;
+    const each = Math.min(neighbours, nodes - 1) / 2;
+    const met = new Set<number>();
+    let left = Math.round(each * nodes);
+    for (let tries = 0; left > 0 && tries < 20 * nodes * (each + 1); tries += 1) {
+      const from = tries % nodes;
+      const to = drawInt(this.#draw, nodes);
+      const pair = Math.min(from, to) * nodes + Math.max(from, to);
+      if (from === to || met.has(pair)) continue;
+      const canReach = !isBehindNat(to, behindNat);
+      if (!canReach && isBehindNat(from, behindNat)) continue;
+      met.add(pair);
+      left -= 1;
+      const [dialler, dialled] = canReach ? [from, to] : [to, from];
+      this.nodes[dialler]?.meet(this.nodes[dialled] as SimNode, INFO_HASH);
+    }
+    this.clock.runFor(MEETING_MS);
+  }
+
+  async #runErrand({ node: index, files }: Errand, at: number): Promise<void> {
+    const node = this.nodes[index] as SimNode;
+    const startedMs = this.clock.nowMs();
+    const queue = [...files];
+    const worker = async () => {
+      for (let file = queue.shift(); file !== undefined; file = queue.shift())
+        await node.fetch(this.#entry(file), locationOf(index, file));
+    };
+    try {
+      await Promise.all(Array.from({ length: Math.min(FILES_AT_ONCE, files.length) }, worker));
+      this.#tookMs[at] = this.clock.nowMs() - startedMs;
+    } catch (error) {
+      if (!node.isGone) throw error;
+    } finally {
+      this.#ended += 1;
+    }
+  }
+
+  #entry(file: number): Entry {
+    const sizeBytes = this.#scenario.files[file] ?? 0;
+    return { key: zeroKey(sizeBytes), sizeBytes, swarms: [INFO_HASH] };
+  }
+}
+
+/** Every so many, so that the share is exact for any number of nodes. */
+function isBehindNat(node: number, share: number): boolean {
+  return Math.floor((node + 1) * share) > Math.floor(node * share);
+}
+
+function peerIdOf(draw: Draw): Uint8Array {
+  const id = new Uint8Array(20);
+  id.set(new TextEncoder().encode('-DT0100-'));
+  for (let at = 8; at < id.length; at += 1) id[at] = drawInt(draw, 256);
+  return id;
+}
+
+/** Names carry the node, so that a diary of all nodes can be taken apart. */
+function locationOf(node: number, file: number): Location {
+  return { scheme: 'http', host: 'mirror', path: `/node${node}/file${file}` };
+}
+
+function fileOfName(name: string): number {
+  return Number(/file(\d+)$/.exec(name)?.[1] ?? -1);
+}
+
+function hostOf(node: number, isLan: boolean): string {
+  return `${isLan ? 10 : 20}.${(node >> 16) & 255}.${(node >> 8) & 255}.${node & 255}`;
+}
