@@ -21,6 +21,8 @@ import { parseQuery, percentEncode } from './query.ts';
 
 /** Longest answer that is looked at. */
 export const MAX_ANSWER_BYTES = 1024 * 1024;
+/** Of a tracker's answer: many trackers don't sort their keys. */
+export const ANSWER_LIMITS = { maxBytes: MAX_ANSWER_BYTES, maxDepth: 8, anyKeyOrder: true };
 const MAX_TEXT = 500;
 const MAX_U31 = 2 ** 31 - 1;
 
@@ -143,7 +145,7 @@ export function encodeAnnounceAnswer(answer: AnnounceAnswer | AnnounceFailure): 
 
 /** Reads both forms of `peers`: compact, and the list of dictionaries, whose names (not addresses) are left out. */
 export function decodeAnnounceAnswer(body: Uint8Array): AnnounceAnswer | AnnounceFailure {
-  const dict = decodeDict(body, { maxBytes: MAX_ANSWER_BYTES, maxDepth: 8 });
+  const dict = decodeDict(body, ANSWER_LIMITS);
   const failure = findRemoteText(dict, 'failure reason');
   if (failure !== undefined) return { failure };
   const minIntervalSeconds = findInt(dict, 'min interval', 0, MAX_U31);

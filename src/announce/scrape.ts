@@ -7,7 +7,7 @@ import { encode } from '../bencode/encode.ts';
 import { getDict, getInt } from '../bencode/fields.ts';
 import { keyFromBytes, keyToBytes } from '../bencode/value.ts';
 import { ProtocolError } from '../lib/errors.ts';
-import { MAX_ANSWER_BYTES, twentyBytes, withQuery } from './http.ts';
+import { ANSWER_LIMITS, twentyBytes, withQuery } from './http.ts';
 import { parseQuery, percentEncode } from './query.ts';
 
 /** Most info-hashes that one scrape may ask for. */
@@ -51,7 +51,7 @@ export function encodeScrapeAnswer(entries: readonly ScrapeEntry[]): Uint8Array 
 
 /** The entries in the order of their info-hashes. */
 export function decodeScrapeAnswer(body: Uint8Array): ScrapeEntry[] {
-  const files = getDict(decodeDict(body, { maxBytes: MAX_ANSWER_BYTES, maxDepth: 8 }), 'files');
+  const files = getDict(decodeDict(body, ANSWER_LIMITS), 'files');
   return Object.entries(files).map(([key, value]) => {
     const infoHash = keyToBytes(key);
     if (infoHash.length !== 20 || !isDict(value))

@@ -1,7 +1,7 @@
 /**
  * Walks over bencoding and says whether it is canonical and within limits, without building anything and without
  * recursion: exact lengths, integers in shortest form and within ±(2^53-1), dictionary keys sorted by raw bytes and
- * unique, nothing cut off. What has passed here may be handed to readers that check nothing. Throws ProtocolError only.
+ * unique (unless `anyKeyOrder`), nothing cut off. What has passed here may be handed to readers that check nothing. Throws ProtocolError only.
  * Work is linear in the input, memory is bounded by `maxDepth`. Source: BEP 3.
  */
 import { ProtocolError } from '../lib/errors.ts';
@@ -13,6 +13,11 @@ export interface Limits {
   readonly maxDepth?: number;
   /** Most values (list items, dictionary values, the outermost one) in all. Default 65,536. */
   readonly maxItems?: number;
+  /**
+   * Takes dictionary keys in any order, and the last of equal ones. For answers of programs that aren't ours and that
+   * nothing is computed over: some trackers write their keys as they come. Default false.
+   */
+  readonly anyKeyOrder?: boolean;
 }
 
 export interface Scanned {
@@ -43,7 +48,7 @@ interface Frame {
 
 /** Checks the value at the start of `bytes`; `sliceKey` names a key of the outermost dictionary to be located. */
 export function scan(bytes: Uint8Array, limits: Limits = {}, sliceKey?: Uint8Array): Scanned {
-  const { maxBytes = 1 << 20, maxDepth = 32, maxItems = 65_536 } = limits;
+  const { maxBytes = 1 << 20, maxDepth = 32, maxItems = 65_536, anyKeyOrder = false } = limits;
   if (bytes.length > maxBytes) fail(`longer than ${maxBytes} bytes`, 0);
   const frames: Frame[] = [];
   let depth = 0;
@@ -63,7 +68,7 @@ export function scan(bytes: Uint8Array, limits: Limits = {}, sliceKey?: Uint8Arr
     } else if (frame?.isDict && frame.wantsKey) {
       const from = stringStart(bytes, at);
       const to = stringEnd;
-      if (frame.keyTo >= 0) checkOrder(bytes, frame, from, to);
+      if (frame.keyTo >= 0 && !anyKeyOrder) checkOrder(bytes, frame, from, to);
       frame.keyFrom = from;
       frame.keyTo = to;
       frame.wantsKey = false;

@@ -19,7 +19,8 @@ export async function run({ rawArgs }: { readonly rawArgs: readonly string[] }):
 function describe(name: SettingName, settings: Settings): string {
   const value = toToml(settings[name]);
   const line = value === undefined ? `#${keyOf(name)} =` : `${keyOf(name)} = ${value}`;
-  return `# ${SETTINGS[name].description}\n${line}\n`;
+  const { description, fileDescription } = SETTINGS[name];
+  return `# ${fileDescription ?? description}\n${line}\n`;
 }
 
 function toToml(value: unknown): string | undefined {

@@ -36,6 +36,8 @@ export interface SettingSpec<T> {
   readonly kind: 'value' | 'list' | 'off-switch' | 'optional-value';
   readonly valueHint?: string;
   readonly description: string;
+  /** What it says in the file, where a switch has the opposite sense ("no-lan" is `lan = false`). */
+  readonly fileDescription?: string;
   readonly initial: T;
   /** Undefined when the text has no sense; `expects` says what would have. */
   readonly parse: (text: string) => unknown;
@@ -130,6 +132,7 @@ export const SETTINGS: { readonly [N in SettingName]: SettingSpec<Settings[N]> }
     flag: 'no-lan',
     kind: 'off-switch',
     description: 'Do not look for nodes on the local network',
+    fileDescription: 'Look for nodes on the local network (changes nothing yet)',
     initial: true,
     parse: () => undefined,
     expects: '',
@@ -138,6 +141,7 @@ export const SETTINGS: { readonly [N in SettingName]: SettingSpec<Settings[N]> }
     flag: 'no-dht',
     kind: 'off-switch',
     description: 'Do not look for nodes through the DHT',
+    fileDescription: 'Look for nodes through the DHT (changes nothing yet)',
     initial: true,
     parse: () => undefined,
     expects: '',

@@ -89,7 +89,11 @@ function transferRows({ transfers }: StatusSnapshot): string[][] {
 }
 
 function swarmRows({ swarms }: StatusSnapshot): string[][] {
-  return swarms.map(({ name, infoHash, peers }) => [name, infoHash.slice(0, 12), `${peers} peers`]);
+  return swarms.map(({ name, infoHash, peers }) => [
+    name,
+    infoHash.slice(0, 12),
+    `${peers} ${peers === 1 ? 'peer' : 'peers'}`,
+  ]);
 }
 
 function peerRows({ peers }: StatusSnapshot): string[][] {

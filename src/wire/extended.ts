@@ -14,7 +14,8 @@ export const EXTENDED_HANDSHAKE_ID = 0;
 /** Metadata goes in pieces of this size, the last one shorter (BEP 9). */
 export const METADATA_PIECE_BYTES = 16 * 1024;
 
-const LIMITS = { maxBytes: 64 * 1024, maxDepth: 8, maxItems: 1024 };
+/** Other clients write these, too, and not all sort their keys. */
+const LIMITS = { maxBytes: 64 * 1024, maxDepth: 8, maxItems: 1024, anyKeyOrder: true };
 const MAX_U31 = 2 ** 31 - 1;
 /** Longest client name that is kept, in characters. */
 const MAX_CLIENT_NAME = 128;

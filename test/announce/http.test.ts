@@ -151,6 +151,23 @@ describe('announce answer', () => {
     ]);
   });
 
+  test('decodeAnnounceAnswer() takes keys that are not sorted, as some trackers write them', () => {
+    const body = Buffer.from(
+      'd5:peers6:\xc0\x00\x02\x01\x27\x058:intervali900e8:completei3e10:incompletei4ee',
+      'latin1',
+    );
+    expect(decodeAnnounceAnswer(body)).toEqual({
+      ...{ intervalSeconds: 900, complete: 3, incomplete: 4 },
+      ...{ peers: Uint8Array.of(192, 0, 2, 1, 0x27, 0x05), peers6: new Uint8Array(0) },
+    });
+    expect(decodeAnnounceAnswer(Buffer.from('d8:retry ini5e14:failure reason4:busye'))).toEqual({
+      failure: 'busy',
+    });
+    const listed = Buffer.from('d5:peersld4:porti9989e2:ip9:192.0.2.1ee8:intervali9ee');
+    const decoded = decodeAnnounceAnswer(listed);
+    expect('failure' in decoded ? [] : peersOf(decoded, 10)).toEqual([{ host: '192.0.2.1', port: 9989 }]);
+  });
+
   test('decodeAnnounceAnswer() takes a failure without anything else, and cuts its text', () => {
     expect(decodeDict({ 'failure reason': 'x'.repeat(10_000) })).toEqual({ failure: 'x'.repeat(500) });
     expect(decodeDict({ 'failure reason': Uint8Array.of(0xff) })).toEqual({ failure: '\ufffd' });

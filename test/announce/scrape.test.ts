@@ -66,6 +66,14 @@ describe('scrape answer', () => {
     expect(decodeScrapeAnswer(encodeScrapeAnswer(entries))).toEqual(entries.toSorted(byHash));
   });
 
+  test('decodeScrapeAnswer() takes keys that are not sorted', () => {
+    const body = Buffer.from(
+      `d5:filesd20:${'b'.repeat(20)}d10:incompletei3e8:completei1e10:downloadedi2eeee`,
+    );
+    const infoHash = new Uint8Array(20).fill(0x62);
+    expect(decodeScrapeAnswer(body)).toEqual([{ infoHash, complete: 1, downloaded: 2, incomplete: 3 }]);
+  });
+
   test('decodeScrapeAnswer() refuses other keys, values and no files', () => {
     const counts = { complete: 1, downloaded: 1, incomplete: 1 };
     expect(() => decodeScrapeAnswer(encode({ files: { abc: counts } }))).toThrow(ProtocolError);

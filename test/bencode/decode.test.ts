@@ -40,6 +40,22 @@ describe('decodeStrict() refuses what the library takes', () => {
   }
 });
 
+describe('decodeStrict() with anyKeyOrder', () => {
+  const loose = (text: string) => decodeStrict(bytes(text), { anyKeyOrder: true });
+  test('takes keys in any order, and the last of equal ones', () => {
+    expect(loose('d1:bi1e2:aai2e1:ai3ee')).toEqual({ a: 3, aa: 2, b: 1 });
+    expect(loose('d1:bi1e1:ai2e1:bi3ee')).toEqual({ a: 2, b: 3 });
+    expect(loose('d9:__proto__i1e1:ai2e9:__proto__i3ee')).toEqual(
+      Object.assign(Object.create(null), { a: 2, ['__proto__']: 3 }),
+    );
+  });
+  test('is as strict as ever about all else', () => {
+    for (const text of ['d1:bi1e1:ai02ee', 'd1:bi1e1:ae', 'd1:bi1e1:ai2e', 'd1:bi1e1:ai2eei3e']) {
+      expect(() => loose(text)).toThrow(ProtocolError);
+    }
+  });
+});
+
 describe('decodeStrict() keeps its limits', () => {
   test('200,000 nested lists are a ProtocolError, not a stack overflow', () => {
     const nested = bytes('l'.repeat(200_000) + 'e'.repeat(200_000));

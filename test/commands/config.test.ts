@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { run } from '../../src/commands/config.ts';
 import { keyOf, readConfigFile, readSettings } from '../../src/config/read-settings.ts';
-import { SETTING_NAMES } from '../../src/config/settings.ts';
+import { SETTING_NAMES, SETTINGS } from '../../src/config/settings.ts';
 import { tempDir } from '../fixtures/temp-dir.ts';
 
 /** What `debtorrent config` prints. */
@@ -26,6 +26,15 @@ describe('debtorrent config', () => {
   test('prints every setting, with a sentence', async () => {
     const printed = await print();
     for (const name of SETTING_NAMES) expect(printed).toMatch(new RegExp(`^# .+\\n#?${keyOf(name)} =`, 'm'));
+  });
+
+  test('says of a switch what true means, not what its flag does', async () => {
+    const printed = await print();
+    for (const name of SETTING_NAMES) {
+      if (SETTINGS[name].kind !== 'off-switch') continue;
+      const [, comment] = new RegExp(`^# (.+)\\n${keyOf(name)} = true$`, 'm').exec(printed) ?? [];
+      expect(comment).toMatch(/^Look for/);
+    }
   });
 
   test('what it prints, read back, gives the same settings', async () => {

@@ -35,6 +35,13 @@ describe('statusTable()', () => {
     expect(text).not.toMatch(/Swarms|Peers|Banned|On the way/);
   });
 
+  test('counts peers as people do', () => {
+    const swarms = [0, 1, 2].map((peers) => ({ infoHash: 'ab'.repeat(20), name: `swarm ${peers}`, peers }));
+    const lines = statusTable({ ...idle, swarms }, { width: 80, colour: false }).split('\n');
+    const counted = lines.filter((line) => line.includes('swarm ')).map((line) => line.split('  ').at(-1));
+    expect(counted).toEqual(['0 peers', '1 peer', '2 peers']);
+  });
+
   test('shows the busiest of many peers and counts the rest', () => {
     const peers = Array.from({ length: 40 }, (_, i) => ({
       ...{ address: `192.0.2.${i}:1`, client: 'x', lan: false, bytesDown: i, bytesUp: 0 },

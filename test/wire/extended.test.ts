@@ -56,6 +56,15 @@ describe('extended handshake', () => {
     expect('port' in handshake).toBe(false);
   });
 
+  test('decodeExtendedHandshake() takes keys that are not sorted', () => {
+    const handshake = decodeExtendedHandshake(text('d1:v1:x1:md6:ut_pexi1e10:dt_archivei7eee'));
+    expect([...handshake.extensions]).toEqual([
+      ['ut_pex', 1],
+      ['dt_archive', 7],
+    ]);
+    expect(handshake.client).toBe('x');
+  });
+
   test('decodeExtendedHandshake() leaves out an address of a wrong length', () => {
     expect('yourIp' in decodeExtendedHandshake(text('d1:v1:x6:yourip5:helloe'))).toBe(false);
   });
