@@ -1,107 +1,36 @@
 /**
- * The dialogue with one peer, from handshake to close. It decides what a message means here and now; what the peer
- * looks for and is told is TheirWants', what to ask for is the flights' (through Wants and Offer), whom to connect to
- * is Swarms'.
+ * The dialogue with one peer, from the first byte to close. It decides what a message means here and now; who the other
+ * is and speaks is found out by Introduction, what it looks for and is told is TheirWants', what to ask for is the
+ * flights' (through Wants and Offer), whom to connect to is Swarms'.
  * Handlers are synchronous: no state is read before an await and written after.
  * A ProtocolError closes the connection; a proven lie bans (docs/protocol.md "Blame").
  */
-import type { Clock } from '../lib/clock.ts';
 import { ProtocolError } from '../lib/errors.ts';
-import { log, quoteRemote } from '../lib/log.ts';
+import { log } from '../lib/log.ts';
 import type { Sha256 } from '../lib/sha256.ts';
-import type { TokenBucket } from '../lib/token-bucket.ts';
-import { infoHashFromBytes, infoHashToBytes, parseInfoHash } from '../torrent/info-hash.ts';
 import {
   ARCHIVE_EXTENSION,
-  ARCHIVE_VERSION,
   type ArchiveMessage,
-  blindSwarm,
   decodeArchiveMessage,
-  encodeArchiveMessage,
-  type HaveEntry,
-  MAX_HELLO_SWARMS,
   type NumberRange,
-  packHaves,
 } from '../wire/archive-ext.ts';
-import {
-  decodeExtendedHandshake,
-  decodeMetadataMessage,
-  EXTENDED_HANDSHAKE_ID,
-  encodeExtendedHandshake,
-  encodeMetadataMessage,
-  METADATA_PIECE_BYTES,
-} from '../wire/extended.ts';
+import { EXTENDED_HANDSHAKE_ID } from '../wire/extended.ts';
 import { Framer, type FramerSink } from '../wire/framer.ts';
-import {
-  encodeHandshake,
-  type Handshake,
-  HandshakeReader,
-  hasFeature,
-  reservedBytes,
-} from '../wire/handshake.ts';
-import {
-  encodeExtended,
-  encodeHave,
-  encodeHaveNone,
-  encodeInterested,
-  encodeKeepAlive,
-  encodeUnchoke,
-  MAX_REQUEST_BYTES,
-  type Message,
-} from '../wire/message.ts';
-import { readU32, writeU32 } from '../wire/u32.ts';
+import { encodeHave, encodeInterested, encodeKeepAlive, type Message } from '../wire/message.ts';
+import { readU32 } from '../wire/u32.ts';
 import { Downloads } from './downloads.ts';
+import { Introduction, OUR_ID } from './introduction.ts';
 import { LayerFetch } from './layer-fetch.ts';
-import type { Library, Servable } from './library.ts';
+import type { Servable } from './library.ts';
 import type { Link } from './link.ts';
 import type { Offer } from './offer.ts';
 import { OurWants } from './our-wants.ts';
-import type { PieceBuffers } from './piece-buffers.ts';
+import type { PeerNode, PeerOptions } from './peer-node.ts';
+import { Speech } from './speech.ts';
 import { type Claim, TheirWants, type TheirWantsHost } from './their-wants.ts';
-import { REQUEST_QUEUE, Uploads } from './uploads.ts';
-import type { Want, Wants } from './wants.ts';
+import { Uploads } from './uploads.ts';
+import type { Want } from './wants.ts';
 
-/** A swarm this node is in. */
-export interface OwnSwarm {
-  readonly infoHash: string;
-  /** The canonical info dictionary, for ut_metadata; empty when unknown. */
-  readonly info: Uint8Array;
-}
-
-/** What a peer needs of the node. */
-export interface PeerNode {
-  readonly clock: Clock;
-  readonly buffers: PieceBuffers;
-  readonly peerId: Uint8Array;
-  readonly client: string;
-  /** The port others can dial; undefined when we don't listen. */
-  readonly port: number | undefined;
-  readonly uploadBuckets: { readonly lan: TokenBucket; readonly wan: TokenBucket };
-  readonly downloadBucket: TokenBucket;
-  readonly library: Library;
-  readonly wants: Wants;
-  ownSwarms(): ReadonlyMap<string, OwnSwarm>;
-  readyPeers(): Iterable<Peer>;
-  /** The handshake is done. False: not wanted (a second connection, ourselves). */
-  shaken(peer: Peer): boolean;
-  /** The peer speaks dt_archive: it may be asked, or shares more than before. */
-  ready(peer: Peer): void;
-  closed(peer: Peer, reason: string): void;
-  ban(peer: Peer, reason: string): void;
-  moved(peer: Peer, direction: 'up' | 'down', bytes: number): void;
-}
-
-export interface PeerOptions {
-  readonly link: Link;
-  /** The info-hash to ask for when we dialled; undefined for one that came to us. */
-  readonly dialled: string | undefined;
-  /** Given by hand: trusted as a LAN peer is. */
-  readonly given: boolean;
-  readonly lan: boolean;
-}
-
-/** Our numbers for the extensions (BEP 10). */
-const OUR_ID = { [ARCHIVE_EXTENSION]: 1, ut_metadata: 2, lt_donthave: 3 } as const;
 const HANDSHAKE_TIMEOUT_MS = 10_000;
 /** A peer that hasn't spoken dt_archive by then is of no use here. */
 const STRANGER_LIMIT_MS = 30_000;
@@ -115,28 +44,19 @@ export class Peer implements FramerSink {
   readonly lan: boolean;
   readonly dialled: boolean;
   readonly link: Link;
-  id: Uint8Array = new Uint8Array(0);
-  client = '';
-  /** Where it listens, by its own word; for dialling it again, never as its identity. */
-  listenPort: number | undefined;
   bytesDown = 0;
   bytesUp = 0;
   readonly #node: PeerNode;
+  readonly #introduction: Introduction;
+  readonly #speech: Speech;
   readonly #downloads: Downloads;
   readonly #uploads: Uploads;
   readonly #layers: LayerFetch;
   readonly #theirWants: TheirWants;
   readonly #ourWants: OurWants;
   readonly #framer: Framer;
-  readonly #reader = new HandshakeReader();
   readonly #openedMs: number;
-  #shaken = false;
   #closed = false;
-  #swarm: string;
-  /** Info-hashes that both are in. */
-  #shared = new Set<string>();
-  #theirBlind = new Set<string>();
-  #theirIds: ReadonlyMap<string, number> = new Map();
   #ready = false;
   #interested = false;
   /** Takes back the timer that ends a pause of reading (download limit). */
@@ -151,11 +71,19 @@ export class Peer implements FramerSink {
     this.given = given;
     this.lan = lan;
     this.dialled = dialled !== undefined;
-    this.#swarm = dialled ?? '';
     this.#openedMs = node.clock.nowMs();
     this.#heardMs = this.#openedMs;
     this.#spokeMs = this.#openedMs;
     this.#framer = new Framer(this);
+    this.#introduction = new Introduction(node, dialled, {
+      send: (bytes) => this.send(bytes),
+      shaken: () => {
+        if (node.shaken(this)) return true;
+        this.close('a second connection');
+        return false;
+      },
+    });
+    this.#speech = new Speech(this.#introduction, (bytes) => this.send(bytes));
     const host = {
       clock: node.clock,
       buffers: node.buffers,
@@ -174,13 +102,27 @@ export class Peer implements FramerSink {
     });
     this.#layers = new LayerFetch(node.clock, (bytes) => this.send(bytes));
     this.#theirWants = new TheirWants(this.#answering());
-    this.#ourWants = new OurWants(this, node, (message) => this.#sendArchive(message));
+    this.#ourWants = new OurWants(this, node, (message) => this.#speech.archive(message));
     link.attach({
       data: (chunk) => this.#data(chunk),
       drained: () => this.#uploads.pump(),
       closed: (reason) => this.#gone(reason),
     });
-    if (dialled !== undefined) this.#sendHandshake();
+    if (dialled !== undefined) this.#introduction.sendHandshake();
+  }
+
+  /** Its peer id; empty before its handshake. */
+  get id(): Uint8Array {
+    return this.#introduction.peerId;
+  }
+
+  get client(): string {
+    return this.#introduction.client;
+  }
+
+  /** Where it listens, by its own word; for dialling it again, never as its identity. */
+  get listenPort(): number | undefined {
+    return this.#introduction.listenPort;
   }
 
   get address(): string {
@@ -213,7 +155,7 @@ export class Peer implements FramerSink {
   }
 
   get swarms(): ReadonlySet<string> {
-    return this.#shared;
+    return this.#introduction.shared;
   }
 
   bytesPerSecond(): number | undefined {
@@ -229,7 +171,7 @@ export class Peer implements FramerSink {
   }
 
   shares(infoHash: string): boolean {
-    return this.#shared.has(infoHash);
+    return this.#introduction.shared.has(infoHash);
   }
 
   /** How long an answer of this peer is worth waiting for, from what it took before. */
@@ -287,7 +229,7 @@ export class Peer implements FramerSink {
   /** Tells it what we are fetching from the mirror of a file that both look for. */
   claim(want: Want, pieces: readonly NumberRange[], etaMs: number): void {
     if (!this.ready || !want.asked.has(this)) return;
-    this.#sendArchive({
+    this.#speech.archive({
       kind: 'claim',
       entries: [{ want: want.number, pieces, etaMs: Math.max(0, Math.round(etaMs)) }],
     });
@@ -318,24 +260,16 @@ export class Peer implements FramerSink {
 
   /** Our own swarms have changed. */
   sendHello(): void {
-    if (!this.#shaken || !this.#theirIds.get(ARCHIVE_EXTENSION)) return;
-    const swarms = [...this.#node.ownSwarms().values()]
-      .slice(0, MAX_HELLO_SWARMS)
-      .map(({ infoHash }) => this.#blind(infoHash));
-    this.#sendArchive({
-      kind: 'hello',
-      version: ARCHIVE_VERSION,
-      maxRequestBytes: MAX_REQUEST_BYTES,
-      swarms,
-    });
-    this.#recomputeShared();
+    if (!this.#introduction.isShaken || !this.#introduction.idOf(ARCHIVE_EXTENSION)) return;
+    this.#introduction.sendHello();
+    this.#compareSwarms();
   }
 
   /** Now and then: time-outs, keep-alive, idle file handles. */
   tick(): void {
     const now = this.#node.clock.nowMs();
     const age = now - this.#openedMs;
-    if (!this.#shaken && age > HANDSHAKE_TIMEOUT_MS) return this.close('no handshake');
+    if (!this.#introduction.isShaken && age > HANDSHAKE_TIMEOUT_MS) return this.close('no handshake');
     if (!this.#ready && age > STRANGER_LIMIT_MS) return this.close('does not speak dt_archive');
     if (now - this.#heardMs > SILENCE_LIMIT_MS) return this.close('silent');
     if (now - this.#spokeMs > KEEP_ALIVE_MS) this.send(encodeKeepAlive());
@@ -349,14 +283,9 @@ export class Peer implements FramerSink {
   #data(chunk: Uint8Array): void {
     this.#heardMs = this.#node.clock.nowMs();
     try {
-      if (this.#shaken) {
-        this.#framer.push(chunk);
-      } else {
-        const done = this.#reader.push(chunk);
-        if (!done) return;
-        this.#handshake(done.handshake);
-        if (!this.#closed && done.rest.length > 0) this.#framer.push(done.rest);
-      }
+      if (this.#introduction.isShaken) return this.#framer.push(chunk);
+      const rest = this.#introduction.push(chunk);
+      if (rest && rest.length > 0 && !this.#closed) this.#framer.push(rest);
     } catch (error) {
       if (!(error instanceof ProtocolError || error instanceof RangeError)) {
         // A fault of ours: one connection is what it may cost.
@@ -364,32 +293,6 @@ export class Peer implements FramerSink {
       }
       this.close(error instanceof Error ? error.message : String(error));
     }
-  }
-
-  #handshake(handshake: Handshake): void {
-    const infoHash = infoHashFromBytes(handshake.infoHash) as string;
-    if (this.dialled ? infoHash !== this.#swarm : !this.#node.ownSwarms().has(infoHash)) {
-      throw new ProtocolError('not in a swarm of ours');
-    }
-    if (!hasFeature(handshake.reserved, 'extended'))
-      throw new ProtocolError('does not speak extensions (BEP 10)');
-    this.#swarm = infoHash;
-    this.id = handshake.peerId;
-    this.#shaken = true;
-    this.#shared.add(infoHash);
-    if (!this.dialled) this.#sendHandshake();
-    if (!this.#node.shaken(this)) return this.close('a second connection');
-    if (hasFeature(handshake.reserved, 'fast')) this.send(encodeHaveNone());
-    const info = this.#node.ownSwarms().get(infoHash)?.info;
-    const payload = encodeExtendedHandshake({
-      extensions: new Map(Object.entries(OUR_ID)),
-      client: this.#node.client,
-      requestQueue: REQUEST_QUEUE,
-      ...(this.#node.port !== undefined && { port: this.#node.port }),
-      ...(info && info.length > 0 && { metadataSizeBytes: info.length }),
-    });
-    this.send(encodeExtended(EXTENDED_HANDSHAKE_ID, payload));
-    this.send(encodeUnchoke());
   }
 
   message(message: Message): void {
@@ -440,21 +343,16 @@ export class Peer implements FramerSink {
 
   #extended(id: number, payload: Uint8Array): void {
     switch (id) {
-      case EXTENDED_HANDSHAKE_ID: {
-        const theirs = decodeExtendedHandshake(payload);
-        this.#theirIds = theirs.extensions;
-        this.client = quoteRemote(theirs.client ?? '', 64);
-        this.listenPort = theirs.port;
-        this.sendHello();
-        return;
-      }
+      case EXTENDED_HANDSHAKE_ID:
+        this.#introduction.extendedHandshake(payload);
+        return this.sendHello();
       case OUR_ID[ARCHIVE_EXTENSION]: {
         const message = decodeArchiveMessage(payload);
         if (message) this.#archive(message);
         return;
       }
       case OUR_ID.ut_metadata:
-        return this.#metadata(payload);
+        return this.#introduction.metadata(payload);
       case OUR_ID.lt_donthave:
         if (payload.length !== 4) throw new ProtocolError('lt_donthave of a wrong length');
         return this.#ourWants.piece(readU32(payload, 0), false);
@@ -466,9 +364,9 @@ export class Peer implements FramerSink {
   #archive(message: ArchiveMessage): void {
     switch (message.kind) {
       case 'hello':
-        this.#theirBlind = new Set(message.swarms.map((s) => s.toHex()));
+        this.#introduction.heardHello(message.swarms);
         this.#downloads.maxRequestBytes = message.maxRequestBytes;
-        this.#recomputeShared();
+        this.#compareSwarms();
         this.#ready = true;
         this.#node.ready(this);
         return;
@@ -489,44 +387,7 @@ export class Peer implements FramerSink {
     }
   }
 
-  #metadata(payload: Uint8Array): void {
-    const message = decodeMetadataMessage(payload);
-    const id = this.#theirIds.get('ut_metadata');
-    if (message?.type !== 'request' || !id) return;
-    const info = this.#node.ownSwarms().get(this.#swarm)?.info ?? new Uint8Array(0);
-    const from = message.piece * METADATA_PIECE_BYTES;
-    const { piece } = message;
-    const answer =
-      from < info.length
-        ? encodeMetadataMessage({
-            type: 'data',
-            piece,
-            totalSizeBytes: info.length,
-            bytes: info.subarray(from, from + METADATA_PIECE_BYTES),
-          })
-        : encodeMetadataMessage({ type: 'reject', piece });
-    this.send(encodeExtended(id, answer));
-  }
-
   // ---- helpers ----
-
-  #sendHandshake(): void {
-    const infoHash = parseInfoHash(this.#swarm);
-    if (!infoHash) throw new RangeError('not an info-hash');
-    const reserved = reservedBytes('extended', 'fast');
-    this.send(encodeHandshake({ reserved, infoHash: infoHashToBytes(infoHash), peerId: this.#node.peerId }));
-  }
-
-  #sendArchive(message: ArchiveMessage): void {
-    const id = this.#theirIds.get(ARCHIVE_EXTENSION);
-    if (id) this.send(encodeExtended(id, encodeArchiveMessage(message)));
-  }
-
-  #sendHaves(entries: readonly HaveEntry[]): void {
-    const id = this.#theirIds.get(ARCHIVE_EXTENSION);
-    if (!id) return;
-    for (const payload of packHaves(entries)) this.send(encodeExtended(id, payload));
-  }
 
   /** What the answering side needs of this connection. */
   #answering(): TheirWantsHost {
@@ -540,39 +401,17 @@ export class Peer implements FramerSink {
         return peer.#closed;
       },
       shares: (infoHash) => this.shares(infoHash),
-      say: (message) => this.#sendArchive(message),
-      sayHaves: (entries) => this.#sendHaves(entries),
+      say: (message) => this.#speech.archive(message),
+      sayHaves: (entries) => this.#speech.haves(entries),
       sayHave: (number) => this.send(encodeHave(number)),
-      sayLost: (range) => this.#sendLost(range),
+      sayLost: (range) => this.#speech.lost(range),
       fellowChanged: (key) => wants.fellowChanged(key),
       close: (reason) => this.close(reason),
     };
   }
 
-  #sendLost({ first, count }: NumberRange): void {
-    const id = this.#theirIds.get('lt_donthave');
-    if (!id) return;
-    const messages = Array.from({ length: count }, (_, i) => {
-      const payload = new Uint8Array(4);
-      writeU32(payload, 0, first + i);
-      return encodeExtended(id, payload);
-    });
-    this.send(Buffer.concat(messages));
-  }
-
-  #blind(infoHash: string): Uint8Array {
-    return blindSwarm(Buffer.from(infoHash, 'hex'), this.#node.peerId, this.id);
-  }
-
-  #recomputeShared(): void {
-    const shared = new Set<string>();
-    for (const infoHash of this.#node.ownSwarms().keys()) {
-      if (infoHash === this.#swarm || this.#theirBlind.has(this.#blind(infoHash).toHex()))
-        shared.add(infoHash);
-    }
-    const grown = [...shared].some((s) => !this.#shared.has(s));
-    this.#shared = shared;
-    if (grown && this.#ready) this.#node.ready(this);
+  #compareSwarms(): void {
+    if (this.#introduction.compareSwarms() && this.#ready) this.#node.ready(this);
   }
 
   #failed({ offer, piece }: { offer: Offer; piece: number }): void {

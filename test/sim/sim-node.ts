@@ -5,7 +5,7 @@ import type { Entry, Location } from '../../src/archive/entry.ts';
 import { TokenBucket } from '../../src/lib/token-bucket.ts';
 import type { Mirror } from '../../src/mirror/mirror.ts';
 import { Library } from '../../src/swarm/library.ts';
-import type { OwnSwarm } from '../../src/swarm/peer.ts';
+import type { OwnSwarm } from '../../src/swarm/peer-node.ts';
 import { Swarms } from '../../src/swarm/swarms.ts';
 import type { Draw } from './draw.ts';
 import type { EventClock } from './event-clock.ts';

@@ -1,0 +1,196 @@
+/**
+ * How two nodes get to know each other on a connection: handshake (BEP 3), extended handshake (BEP 10), `hello`; and
+ * ut_metadata (BEP 9), which tells of the handshake's swarm. It decides whether the other is in a swarm of ours and
+ * speaks what is needed, which extensions have which numbers, and which swarms both are in; what is said afterwards
+ * is Peer's. An invariant: no info-hash is disclosed that the other hasn't shown to know. docs/protocol.md "Connections".
+ */
+import { ProtocolError } from '../lib/errors.ts';
+import { quoteRemote } from '../lib/log.ts';
+import { infoHashFromBytes, infoHashToBytes, parseInfoHash } from '../torrent/info-hash.ts';
+import {
+  ARCHIVE_EXTENSION,
+  ARCHIVE_VERSION,
+  type ArchiveMessage,
+  blindSwarm,
+  encodeArchiveMessage,
+  MAX_HELLO_SWARMS,
+} from '../wire/archive-ext.ts';
+import {
+  decodeExtendedHandshake,
+  decodeMetadataMessage,
+  EXTENDED_HANDSHAKE_ID,
+  encodeExtendedHandshake,
+  encodeMetadataMessage,
+  METADATA_PIECE_BYTES,
+} from '../wire/extended.ts';
+import {
+  encodeHandshake,
+  type Handshake,
+  HandshakeReader,
+  hasFeature,
+  reservedBytes,
+} from '../wire/handshake.ts';
+import { encodeExtended, encodeHaveNone, encodeUnchoke, MAX_REQUEST_BYTES } from '../wire/message.ts';
+import type { PeerNode } from './peer-node.ts';
+import { REQUEST_QUEUE } from './uploads.ts';
+
+/** Our numbers for the extensions (BEP 10). */
+export const OUR_ID = { [ARCHIVE_EXTENSION]: 1, ut_metadata: 2, lt_donthave: 3 } as const;
+
+export interface IntroductionHost {
+  send(bytes: Uint8Array): void;
+  /** The handshake is right. False: the connection isn't wanted, and is closed by now. */
+  shaken(): boolean;
+}
+
+export class Introduction {
+  /** The other's peer id; empty before its handshake. */
+  peerId: Uint8Array = new Uint8Array(0);
+  client = '';
+  /** Where it listens, by its own word. */
+  listenPort: number | undefined;
+  readonly #node: PeerNode;
+  readonly #host: IntroductionHost;
+  readonly #reader = new HandshakeReader();
+  readonly #isDialled: boolean;
+  /** The handshake's. */
+  #swarm: string;
+  #isShaken = false;
+  #theirIds: ReadonlyMap<string, number> = new Map();
+  #theirBlind = new Set<string>();
+  #shared = new Set<string>();
+
+  /** `dialled`: the info-hash to ask for; undefined when the other dialled us. */
+  constructor(node: PeerNode, dialled: string | undefined, host: IntroductionHost) {
+    this.#node = node;
+    this.#host = host;
+    this.#isDialled = dialled !== undefined;
+    this.#swarm = dialled ?? '';
+  }
+
+  get isShaken(): boolean {
+    return this.#isShaken;
+  }
+
+  /** Info-hashes that both are in. */
+  get shared(): ReadonlySet<string> {
+    return this.#shared;
+  }
+
+  /** The other's number for an extension; undefined when it doesn't speak it (or no longer). */
+  idOf(extension: keyof typeof OUR_ID): number | undefined {
+    return this.#theirIds.get(extension) || undefined;
+  }
+
+  sendHandshake(): void {
+    const infoHash = parseInfoHash(this.#swarm);
+    if (!infoHash) throw new RangeError('not an info-hash');
+    const { peerId } = this.#node;
+    const reserved = reservedBytes('extended', 'fast');
+    this.#host.send(encodeHandshake({ reserved, infoHash: infoHashToBytes(infoHash), peerId }));
+  }
+
+  /** Bytes before the handshake is done; those beyond it come back. Throws ProtocolError. */
+  push(chunk: Uint8Array): Uint8Array | undefined {
+    const done = this.#reader.push(chunk);
+    if (!done) return undefined;
+    this.#handshake(done.handshake);
+    return done.rest;
+  }
+
+  /** The other's extended handshake. Throws ProtocolError. */
+  extendedHandshake(payload: Uint8Array): void {
+    const theirs = decodeExtendedHandshake(payload);
+    this.#theirIds = theirs.extensions;
+    this.client = quoteRemote(theirs.client ?? '', 64);
+    this.listenPort = theirs.port;
+  }
+
+  /** Says which swarms we are in, if the other speaks dt_archive. */
+  sendHello(): void {
+    const id = this.idOf(ARCHIVE_EXTENSION);
+    if (!this.#isShaken || !id) return;
+    const swarms = [...this.#node.ownSwarms().values()]
+      .slice(0, MAX_HELLO_SWARMS)
+      .map(({ infoHash }) => this.#blind(infoHash));
+    const hello: ArchiveMessage = {
+      kind: 'hello',
+      version: ARCHIVE_VERSION,
+      maxRequestBytes: MAX_REQUEST_BYTES,
+      swarms,
+    };
+    this.#host.send(encodeExtended(id, encodeArchiveMessage(hello)));
+  }
+
+  /** The other's hello. */
+  heardHello(blindSwarms: readonly Uint8Array[]): void {
+    this.#theirBlind = new Set(blindSwarms.map((s) => s.toHex()));
+  }
+
+  /** Compares our swarms with what the other said. True when both are in one that they weren't both in before. */
+  compareSwarms(): boolean {
+    const shared = new Set<string>();
+    for (const infoHash of this.#node.ownSwarms().keys()) {
+      if (infoHash === this.#swarm || this.#theirBlind.has(this.#blind(infoHash).toHex()))
+        shared.add(infoHash);
+    }
+    const grown = [...shared].some((s) => !this.#shared.has(s));
+    this.#shared = shared;
+    return grown;
+  }
+
+  /** ut_metadata: requests are answered with the info dictionary of the handshake's swarm. Throws ProtocolError. */
+  metadata(payload: Uint8Array): void {
+    const message = decodeMetadataMessage(payload);
+    const id = this.idOf('ut_metadata');
+    if (message?.type !== 'request' || !id) return;
+    const info = this.#node.ownSwarms().get(this.#swarm)?.info ?? new Uint8Array(0);
+    const from = message.piece * METADATA_PIECE_BYTES;
+    const { piece } = message;
+    const answer =
+      from < info.length
+        ? encodeMetadataMessage({
+            type: 'data',
+            piece,
+            totalSizeBytes: info.length,
+            bytes: info.subarray(from, from + METADATA_PIECE_BYTES),
+          })
+        : encodeMetadataMessage({ type: 'reject', piece });
+    this.#host.send(encodeExtended(id, answer));
+  }
+
+  #handshake(handshake: Handshake): void {
+    const infoHash = infoHashFromBytes(handshake.infoHash) as string;
+    if (this.#isDialled ? infoHash !== this.#swarm : !this.#node.ownSwarms().has(infoHash)) {
+      throw new ProtocolError('not in a swarm of ours');
+    }
+    if (!hasFeature(handshake.reserved, 'extended'))
+      throw new ProtocolError('does not speak extensions (BEP 10)');
+    this.#swarm = infoHash;
+    this.peerId = handshake.peerId;
+    this.#isShaken = true;
+    this.#shared.add(infoHash);
+    if (!this.#isDialled) this.sendHandshake();
+    if (!this.#host.shaken()) return;
+    if (hasFeature(handshake.reserved, 'fast')) this.#host.send(encodeHaveNone());
+    this.#sendExtendedHandshake();
+    this.#host.send(encodeUnchoke());
+  }
+
+  #sendExtendedHandshake(): void {
+    const { client, port } = this.#node;
+    const info = this.#node.ownSwarms().get(this.#swarm)?.info;
+    const payload = encodeExtendedHandshake({
+      extensions: new Map(Object.entries(OUR_ID)),
+      client,
+      requestQueue: REQUEST_QUEUE,
+      ...(port !== undefined && { port }),
+      ...(info && info.length > 0 && { metadataSizeBytes: info.length }),
+    });
+    this.#host.send(encodeExtended(EXTENDED_HANDSHAKE_ID, payload));
+  }
+
+  #blind(infoHash: string): Uint8Array {
+    return blindSwarm(Buffer.from(infoHash, 'hex'), this.#node.peerId, this.peerId);
+  }
+}

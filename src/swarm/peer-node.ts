@@ -1,0 +1,50 @@
+/**
+ * What one connection needs of the node and is told when it is made: the only way from a Peer up to Swarms.
+ * Decides nothing.
+ */
+import type { Clock } from '../lib/clock.ts';
+import type { TokenBucket } from '../lib/token-bucket.ts';
+import type { Library } from './library.ts';
+import type { Link } from './link.ts';
+import type { Peer } from './peer.ts';
+import type { PieceBuffers } from './piece-buffers.ts';
+import type { Wants } from './wants.ts';
+
+/** A swarm this node is in. */
+export interface OwnSwarm {
+  readonly infoHash: string;
+  /** The canonical info dictionary, for ut_metadata; empty when unknown. */
+  readonly info: Uint8Array;
+}
+
+/** What a peer needs of the node. */
+export interface PeerNode {
+  readonly clock: Clock;
+  readonly buffers: PieceBuffers;
+  readonly peerId: Uint8Array;
+  readonly client: string;
+  /** The port others can dial; undefined when we don't listen. */
+  readonly port: number | undefined;
+  readonly uploadBuckets: { readonly lan: TokenBucket; readonly wan: TokenBucket };
+  readonly downloadBucket: TokenBucket;
+  readonly library: Library;
+  readonly wants: Wants;
+  ownSwarms(): ReadonlyMap<string, OwnSwarm>;
+  readyPeers(): Iterable<Peer>;
+  /** The handshake is done. False: not wanted (a second connection, ourselves). */
+  shaken(peer: Peer): boolean;
+  /** The peer speaks dt_archive: it may be asked, or shares more than before. */
+  ready(peer: Peer): void;
+  closed(peer: Peer, reason: string): void;
+  ban(peer: Peer, reason: string): void;
+  moved(peer: Peer, direction: 'up' | 'down', bytes: number): void;
+}
+
+export interface PeerOptions {
+  readonly link: Link;
+  /** The info-hash to ask for when we dialled; undefined for one that came to us. */
+  readonly dialled: string | undefined;
+  /** Given by hand: trusted as a LAN peer is. */
+  readonly given: boolean;
+  readonly lan: boolean;
+}
