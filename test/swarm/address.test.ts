@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test';
-import { addressGroup, isLanAddress } from '../../src/swarm/address.ts';
+import { addressGroup, addressNetwork, isLanAddress, isLoopbackAddress } from '../../src/swarm/address.ts';
 
 describe('addressGroup()', () => {
   test.each([
@@ -8,12 +8,14 @@ describe('addressGroup()', () => {
     ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::/64'],
     ['2001:db8:1:2::', '2001:db8:1:2::/64'],
     ['2001:DB8:0001:0002::9', '2001:db8:1:2::/64'],
-    ['2001:db8::1', '2001:db8:0:0::/64'],
-    ['fe80::1%eth0', 'fe80:0:0:0::/64'],
-    ['::1', '0:0:0:0::/64'],
-    ['::', '0:0:0:0::/64'],
-    ['64:ff9b::192.0.2.7', '64:ff9b:0:0::/64'],
-    ['lab.example.org', 'lab.example.org'],
+    ['2001:db8::1', '2001:db8::/64'],
+    ['::', '::/64'],
+    ['64:ff9b::192.0.2.7', '192.0.2.7'],
+    ['lab.Example.org', 'lab.example.org'],
+    ['fe80::1%eth0', 'fe80::1'],
+    ['fd00:0::7', 'fd00::7'],
+    ['::1', '::1'],
+    ['10.0.0.1', '10.0.0.1'],
   ])('%p counts to %p', (host, group) => {
     expect(addressGroup(host)).toBe(group);
   });
@@ -22,6 +24,28 @@ describe('addressGroup()', () => {
     expect(addressGroup('2001:db8:1:2:ffff::1')).toBe(addressGroup('2001:db8:1:2::2'));
     expect(addressGroup('2001:db8:1:3::1')).not.toBe(addressGroup('2001:db8:1:2::1'));
     expect(addressGroup('192.0.2.7')).not.toBe(addressGroup('192.0.2.8'));
+  });
+});
+
+describe('addressNetwork()', () => {
+  test.each([
+    ['192.0.2.7', '192.0.2.0/24'],
+    ['::ffff:192.0.2.7', '192.0.2.0/24'],
+    ['64:ff9b::192.0.2.7', '192.0.2.0/24'],
+    ['2001:db8:1:2:3:4:5:6', '2001:db8:1::/48'],
+    ['2001:db8:0:2::', '2001:db8::/48'],
+    ['nonsense', 'nonsense'],
+  ])('%p is of %p', (host, network) => {
+    expect(addressNetwork(host)).toBe(network);
+  });
+});
+
+describe('isLoopbackAddress()', () => {
+  test('is true for this machine and nothing else', () => {
+    for (const host of ['127.0.0.1', '127.9.9.9', '::1', '::ffff:127.0.0.1'])
+      expect(isLoopbackAddress(host)).toBe(true);
+    for (const host of ['10.0.0.1', '::2', '128.0.0.1', 'localhost'])
+      expect(isLoopbackAddress(host)).toBe(false);
   });
 });
 
