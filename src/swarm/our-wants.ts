@@ -5,7 +5,13 @@
  */
 import type { Clock } from '../lib/clock.ts';
 import { ProtocolError } from '../lib/errors.ts';
-import { type ArchiveMessage, Grade, type HaveEntry, MAX_WANT_KEYS } from '../wire/archive-ext.ts';
+import {
+  type ArchiveMessage,
+  Grade,
+  type HaveEntry,
+  MAX_WANT_KEYS,
+  NUMBER_LIMIT,
+} from '../wire/archive-ext.ts';
 import { Offer } from './offer.ts';
 import type { Peer } from './peer.ts';
 import type { Want, Wants } from './wants.ts';
@@ -82,6 +88,7 @@ export class OurWants {
       offer = undefined;
     }
     if (!offer) {
+      this.#checkNumbers(entry.firstPiece, pieces.count);
       offer = new Offer(peer, want, entry.firstPiece);
       want.offers.set(peer, offer);
     }
@@ -90,6 +97,18 @@ export class OurWants {
     if (entry.secondHand) offer.hear(entry.secondHand, false);
     want.unanswered.delete(peer);
     want.seeker.offered(offer);
+  }
+
+  /** One number for pieces of two files would leave one of them waiting for ever. */
+  #checkNumbers(first: number, count: number): void {
+    const end = first + Math.max(1, count);
+    if (end > NUMBER_LIMIT) throw new ProtocolError('piece numbers too high');
+    for (const { offers } of this.#node.wants.askedOf(this.#peer)) {
+      const other = offers.get(this.#peer);
+      if (other && first < other.firstPiece + Math.max(1, other.pieces.count) && other.firstPiece < end) {
+        throw new ProtocolError('a piece number for two files');
+      }
+    }
   }
 
   none(number: number): void {

@@ -24,8 +24,11 @@ export const MAX_WANT_KEYS = 1024;
 export const MAX_HAVE_ENTRIES = 256;
 export const MAX_CLAIM_ENTRIES = 256;
 export const MAX_RANGES = 1024;
-/** Most numbers that the ranges of one message (one claim) may name together, so that walking them is bounded. */
-export const MAX_RANGE_NUMBERS = 65_536;
+/**
+ * Most numbers that the ranges of one message (one claim) may name together, as every one of them is looked at: no file
+ * has more pieces, no connection more open wants.
+ */
+export const MAX_RANGE_NUMBERS = 2048;
 /** Want numbers and piece numbers are below this. */
 export const NUMBER_LIMIT = 2 ** 31;
 export const MAX_FILE_BYTES = 2 ** 40;

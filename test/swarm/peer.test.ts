@@ -363,7 +363,7 @@ describe('wants of a peer', () => {
   test('unwant of what was never wanted is no offence', async () => {
     await using world = new World();
     const raw = await greet(world, world.node('10.0.0.1'));
-    raw.archive({ kind: 'unwant', ranges: [{ first: 0, count: 60_000 }] });
+    raw.archive({ kind: 'unwant', ranges: [{ first: 0, count: 2000 }] });
     await world.clock.run(1);
     expect(raw.closed).toBeUndefined();
     raw.link.close('done');
@@ -665,6 +665,29 @@ describe('answers of a peer to our wants', () => {
     raw.link.close('done');
   });
 
+  test.each([
+    ['the numbers of another file', 42],
+    ['numbers that reach into those of another file', 38],
+    ['numbers beyond 2^31', 2 ** 31 - 2],
+  ])('a have with %s closes: a piece asked for twice would be waited for for ever', async (_, firstPiece) => {
+    await using world = new World();
+    const files = [poolFile(MIB, 1), poolFile(MIB, 2)];
+    const node = world.node('10.0.0.1');
+    node.mirror.hangsMs = 60_000;
+    for (const file of files) node.offersAtMirror(file);
+    const raw = await greet(world, node);
+    for (const file of files) node.fetch(file).catch(() => {});
+    await world.clock.run(5);
+    const [number = -1] = raw.allSaid('want').map(({ first }) => first);
+    const root = new Uint8Array(32).fill(1);
+    raw.archive(have(number, files[0] as PoolFile, { root }));
+    await world.clock.run(5);
+    expect(raw.closed).toBeUndefined();
+    raw.archive(have(number + 1, files[1] as PoolFile, { root, firstPiece }));
+    await world.clock.run(5);
+    expect(raw.closed).toBeDefined();
+  });
+
   test('a have of another size is no answer; the connection stays', async () => {
     await using world = new World();
     const file = poolFile(40 * KIB);
@@ -702,7 +725,7 @@ describe('answers of a peer to our wants', () => {
     const file = poolFile(40 * KIB);
     const { raw, number } = await looking(world, file);
     raw.archive(have(number + 1, file));
-    raw.archive({ kind: 'none', ranges: [{ first: 0, count: 60_000 }] });
+    raw.archive({ kind: 'none', ranges: [{ first: 0, count: 2000 }] });
     raw.archive(have(number, file));
     await world.clock.run(5);
     expect(raw.closed).toBeUndefined();
