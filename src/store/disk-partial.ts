@@ -1,37 +1,46 @@
 /**
- * A file on its way into the disk store: lies under partial/ by a name of its own, so that two flights for one key
- * don't meet, and becomes visible by rename. What becomes of it in the index is handed in as `publish`.
+ * A file on its way into the disk store, and what becomes of it: visible by rename, kept with its journal for another
+ * flight, or gone. Where it lies is the partial folder's (partial-folder.ts), what becomes of it in the index is handed
+ * in as `publish`.
  */
-import { closeSync, fstatSync, openSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { closeSync, fstatSync } from 'node:fs';
 import type { Sha256 } from '../lib/sha256.ts';
+import { type DiskJournal, NOTHING_KEPT } from './disk-journal.ts';
 import { writeFully } from './partial-bytes.ts';
-import type { CommitDetails, PartialFile, StoredFile } from './store.ts';
+import type { CommitDetails, Kept, KeptPiece, PartialFile, StoredFile } from './store.ts';
 
 export interface DiskPartialOptions {
   readonly key: Sha256;
   readonly sizeBytes: number;
-  readonly path: string;
-  /** Renames and makes the row, or throws and leaves nothing. */
-  readonly publish: (path: string, details: CommitDetails) => StoredFile;
-  /** Called once, when its bytes no longer count as on their way. */
-  readonly ended: () => void;
+  /** Open for reading and writing; closed by the partial. */
+  readonly fd: number;
+  /** Undefined: it is not to be kept. Closed by the partial. */
+  readonly journal?: DiskJournal | undefined;
+  readonly kept?: Kept;
+  /** Renames it into its place and makes the row, or throws and leaves nothing. */
+  readonly publish: (details: CommitDetails) => StoredFile;
+  /** Called once, when it is no longer on its way. What is 'gone' is to be removed. */
+  readonly ended: (outcome: 'committed' | 'kept' | 'gone') => Promise<void>;
 }
 
 export class DiskPartial implements PartialFile {
   readonly key: Sha256;
   readonly sizeBytes: number;
   readonly fd: number;
+  readonly kept: Kept;
   readonly #options: DiskPartialOptions;
-  #state: 'open' | 'failed' | 'committed' = 'open';
+  /** Pieces that the journal has. */
+  readonly #noted: Set<number>;
+  #state: 'open' | 'failed' | 'discarded' | 'committed' = 'open';
   #closed = false;
 
-  /** Throws the system's error when the file can't be made. */
   constructor(options: DiskPartialOptions) {
     this.#options = options;
     this.key = options.key;
     this.sizeBytes = options.sizeBytes;
-    this.fd = openSync(options.path, 'wx+', 0o644);
+    this.fd = options.fd;
+    this.kept = options.kept ?? NOTHING_KEPT;
+    this.#noted = new Set(this.kept.pieces.map(({ index }) => index));
   }
 
   write(offset: number, bytes: Uint8Array): void {
@@ -46,23 +55,48 @@ export class DiskPartial implements PartialFile {
   }
 
   commit(details: CommitDetails): StoredFile {
-    if (this.#closed || this.#state !== 'open')
-      throw new Error(`could not commit ${this.key}: it is ${this.#state}`);
+    if (this.#closed || this.#state === 'committed' || this.#state === 'failed')
+      throw new Error(`could not commit ${this.key}: it is ${this.#closed ? 'closed' : this.#state}`);
     if (fstatSync(this.fd).size !== this.sizeBytes) {
       throw new Error(`could not commit ${this.key}: bytes are missing at its end`);
     }
-    const file = this.#options.publish(this.#options.path, details);
+    const file = this.#options.publish(details);
     this.#state = 'committed';
-    this.#options.ended();
+    this.#options.journal?.[Symbol.dispose]();
+    void this.#options.ended('committed');
     return file;
+  }
+
+  note(piece: KeptPiece): void {
+    if (this.#mayKeep && this.#options.journal?.append({ kind: 'piece', ...piece }))
+      this.#noted.add(piece.index);
+  }
+
+  forget(index: number): void {
+    if (!this.#noted.delete(index) || !this.#mayKeep) return;
+    this.#options.journal?.append({ kind: 'gone', index });
+  }
+
+  dated(lastModifiedMs: number): void {
+    if (this.#mayKeep) this.#options.journal?.append({ kind: 'dated', lastModifiedMs });
+  }
+
+  discard(): void {
+    if (this.#state === 'open') this.#state = 'discarded';
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#closed) return;
+    const keep = this.#mayKeep && this.#options.journal !== undefined && this.#noted.size > 0;
     this.#closed = true;
+    this.#options.journal?.[Symbol.dispose]();
+    // Its bytes are measured before it is closed, and it is out of the way before another may be opened for its key.
+    const ended = this.#state === 'committed' ? undefined : this.#options.ended(keep ? 'kept' : 'gone');
     closeSync(this.fd);
-    if (this.#state === 'committed') return;
-    this.#options.ended();
-    await rm(this.#options.path, { force: true });
+    await ended;
+  }
+
+  get #mayKeep(): boolean {
+    return !this.#closed && this.#state === 'open';
   }
 }

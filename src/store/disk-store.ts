@@ -1,28 +1,36 @@
 /**
- * The store on disk: `<cacheDir>/files/ab/<sha256>` and rows in `<cacheDir>/store.sqlite` (disk-index.ts).
+ * The store on disk: `<cacheDir>/files/ab/<sha256>` (file-tree.ts) and rows in `<cacheDir>/store.sqlite` (disk-index.ts).
  *
- * A file becomes visible by rename, then row. Killed before the rename, a partial file is left: swept at the next start;
- * between the two, a whole file without a row: taken up after hashing. A row without its file is dropped when it is
- * opened. A power cut may leave short files under names that claim more: rows not known to be synced are hashed before
- * they are believed. Nothing here waits for the disk: syncing, sweeping and hashing go on behind (sync-queue.ts, tidy.ts).
+ * A file becomes visible by rename, then row. Killed before the rename, a partial file is left: taken up again when the
+ * file is wanted again (partial-folder.ts); between the two, a whole file without a row: taken up after hashing. A row
+ * without its file is dropped when it is opened. A power cut may leave short files under names that claim more: rows not
+ * known to be synced are hashed before they are believed (doubts.ts). Nothing here waits for the disk: syncing, sweeping
+ * and hashing go on behind.
  */
 
-import { randomUUID } from 'node:crypto';
-import { closeSync, fstatSync, mkdirSync, openSync, renameSync, rmSync, statfsSync } from 'node:fs';
+import { closeSync, mkdirSync, statfsSync } from 'node:fs';
 import { type Clock, systemClock } from '../lib/clock.ts';
 import { log } from '../lib/log.ts';
 import type { Sha256 } from '../lib/sha256.ts';
 import { readBootId } from './boot-id.ts';
 import type { DiskIndex } from './disk-index.ts';
-import { DiskPartial } from './disk-partial.ts';
+import { Doubts } from './doubts.ts';
 import { bytesToEvict, chooseEvictions } from './eviction.ts';
+import { FileTree } from './file-tree.ts';
 import { openIndex } from './open-index.ts';
 import { wholeSeconds } from './partial-bytes.ts';
-import type { CommitDetails, OpenFile, PartialFile, Store, StoredFile, StoreTotals } from './store.ts';
+import { PartialFolder } from './partial-folder.ts';
+import type {
+  CommitDetails,
+  OpenFile,
+  PartialFile,
+  Resume,
+  Store,
+  StoredFile,
+  StoreTotals,
+} from './store.ts';
 import { lockCacheDir } from './store-lock.ts';
 import { SyncQueue } from './sync-queue.ts';
-import { tidy } from './tidy.ts';
-import { verifyFile, verifyFileSlowly } from './verify-file.ts';
 
 export interface DiskStoreOptions {
   readonly cacheDir: string;
@@ -38,21 +46,19 @@ const FLUSH_EVERY_MS = 5_000;
 
 export class DiskStore implements Store {
   readonly #cacheDir: string;
-  readonly #filesDir: string;
-  readonly #partialDir: string;
   readonly #limitBytes: number;
   readonly #clock: Clock;
   readonly #lock: Disposable;
   readonly #index: DiskIndex;
+  readonly #tree: FileTree;
+  readonly #partials: PartialFolder;
+  readonly #doubts: Doubts;
   readonly #syncs: SyncQueue;
   readonly #opens = new Map<Sha256, number>();
   readonly #listeners: ((key: Sha256) => void)[] = [];
-  readonly #prefixesMade = new Set<string>();
   readonly #stopping = new AbortController();
   readonly #tidied: Promise<void>;
-  /** Partial files of this run begin with it. */
-  readonly #run = randomUUID();
-  #partials = 0;
+  /** Promised to partial files that are on their way. */
   #reservedBytes = 0;
   #stopFlushing: () => void = () => {};
   #disposed = false;
@@ -60,36 +66,42 @@ export class DiskStore implements Store {
   /** Throws ConfigError when another process has the folder, the system's error when it can't be used. */
   constructor(options: DiskStoreOptions) {
     this.#cacheDir = options.cacheDir;
-    this.#filesDir = `${options.cacheDir}/files`;
-    this.#partialDir = `${options.cacheDir}/partial`;
     this.#limitBytes = options.limitBytes ?? DEFAULT_LIMIT_BYTES;
     this.#clock = options.clock ?? systemClock;
-    for (const dir of [this.#filesDir, this.#partialDir]) mkdirSync(dir, { recursive: true });
+    mkdirSync(options.cacheDir, { recursive: true });
     this.#lock = lockCacheDir(options.cacheDir);
     try {
+      this.#tree = new FileTree(`${options.cacheDir}/files`);
+      this.#partials = new PartialFolder(`${options.cacheDir}/partial`, this.#clock);
       this.#index = openIndex(options.cacheDir, options.bootId ?? readBootId());
     } catch (error) {
       this.#lock[Symbol.dispose]();
       throw error;
     }
     this.#syncs = new SyncQueue(
-      (key) => this.#path(key),
+      (key) => this.#tree.pathOf(key),
       (key) => this.#quietly('mark a file as synced', () => this.#index.markSynced(key)),
     );
+    this.#doubts = new Doubts({
+      index: this.#index,
+      tree: this.#tree,
+      clock: this.#clock,
+      drop: (key) => this.remove(key),
+      sync: (key) => this.#syncs.add(key),
+    });
     this.#tidied = this.#tidy();
     this.#flushLater();
   }
 
   stat(key: Sha256): StoredFile | undefined {
     const indexed = this.#index.get(key);
-    if (!indexed) return undefined;
-    return indexed.isSuspect && !this.#settleNow(indexed.file) ? undefined : indexed.file;
+    return indexed && this.#doubts.areSettled(indexed) ? indexed.file : undefined;
   }
 
   open(key: Sha256): OpenFile | undefined {
     const file = this.stat(key);
     if (!file) return undefined;
-    const fd = this.#openWhole(file);
+    const fd = this.#tree.open(key, file.sizeBytes);
     if (fd === undefined) {
       this.remove(key);
       return undefined;
@@ -109,15 +121,14 @@ export class DiskStore implements Store {
     };
   }
 
-  createPartial(key: Sha256, sizeBytes: number): PartialFile {
+  createPartial(key: Sha256, sizeBytes: number, resume?: Resume): PartialFile {
     if (!Number.isSafeInteger(sizeBytes) || sizeBytes < 0)
       throw new RangeError(`not a file size: ${sizeBytes}`);
-    this.#makeRoom(sizeBytes);
-    this.#partials += 1;
-    const partial = new DiskPartial({
+    this.#makeRoom(sizeBytes, resume && key);
+    const partial = this.#partials.open({
       key,
       sizeBytes,
-      path: `${this.#partialDir}/${this.#run}-${this.#partials}`,
+      pieceLength: resume?.pieceLength,
       publish: (path, details) => this.#publish(key, sizeBytes, path, details),
       ended: () => {
         this.#reservedBytes -= sizeBytes;
@@ -144,17 +155,16 @@ export class DiskStore implements Store {
 
   remove(key: Sha256): void {
     // The row first: a file without a row is never believed, a row without a file might be for a moment.
-    const path = this.#path(key);
     let wasThere: boolean;
     try {
       wasThere = this.#index.delete(key);
     } catch {
       // A full disk may leave no room even for taking a row out: make some.
-      rmSync(path, { force: true });
+      this.#tree.remove(key);
       wasThere = this.#index.delete(key);
     }
     if (!wasThere) return;
-    rmSync(path, { force: true });
+    this.#tree.remove(key);
     for (const listener of this.#listeners) listener(key);
   }
 
@@ -197,35 +207,38 @@ export class DiskStore implements Store {
       name: details.name,
       swarms: [...new Set([...(before?.swarms ?? []), ...details.swarms])],
     };
-    this.#makePrefix(key);
-    renameSync(partialPath, this.#path(key));
+    this.#tree.take(partialPath, key);
     try {
       this.#index.put(file, this.#clock.wallMs());
       if (details.layer) this.#index.setLayer(key, details.layer);
     } catch (error) {
       this.remove(key);
-      rmSync(this.#path(key), { force: true });
+      this.#tree.remove(key);
       throw error;
     }
     this.#syncs.add(key);
     return file;
   }
 
-  #makeRoom(incomingBytes: number): void {
-    const needed = bytesToEvict({
-      storedBytes: this.#index.bytes,
-      reservedBytes: this.#reservedBytes,
-      incomingBytes,
-      limitBytes: this.#limitBytes,
-      diskFreeBytes: this.#diskFreeBytes(),
-    });
-    if (needed === 0) return;
+  /** What is kept of `resumed` stays: it is part of what comes in. */
+  #makeRoom(incomingBytes: number, resumed: Sha256 | undefined): void {
+    const hereBytes = resumed === undefined ? 0 : this.#partials.bytesOf(resumed);
+    const needed = () =>
+      bytesToEvict({
+        storedBytes: this.#index.bytes + this.#partials.keptBytes - hereBytes,
+        reservedBytes: this.#reservedBytes,
+        incomingBytes,
+        limitBytes: this.#limitBytes,
+        diskFreeBytes: this.#diskFreeBytes() + hereBytes,
+      });
+    if (needed() === 0) return;
+    this.#partials.evict(needed(), resumed);
     this.#flush();
     const isOpen = (key: Sha256) => this.#opens.has(key);
-    for (const { key } of chooseEvictions(this.#index.evictionOrder(this.#limitBytes), needed, isOpen)) {
+    for (const { key } of chooseEvictions(this.#index.evictionOrder(this.#limitBytes), needed(), isOpen)) {
       this.remove(key);
     }
-    const free = this.#diskFreeBytes();
+    const free = this.#diskFreeBytes() + hereBytes;
     if (free < incomingBytes) {
       throw new Error(
         `could not store ${incomingBytes} bytes in ${this.#cacheDir}: the disk has ${free} free`,
@@ -238,67 +251,13 @@ export class DiskStore implements Store {
     return bavail * bsize;
   }
 
-  /** A file descriptor, if the file is there and as long as it should be. */
-  #openWhole(file: StoredFile): number | undefined {
-    let fd: number;
-    try {
-      fd = openSync(this.#path(file.key), 'r');
-    } catch (error) {
-      const code = (error as NodeJS.ErrnoException).code;
-      if (code === 'ENOENT' || code === 'EISDIR') return undefined;
-      throw error;
-    }
-    if (fstatSync(fd).size === file.sizeBytes) return fd;
-    closeSync(fd);
-    return undefined;
-  }
-
-  /** Believes or drops a suspect. */
-  #settleNow(file: StoredFile): boolean {
-    return this.#settled(file, verifyFile(this.#path(file.key), file.key, file.sizeBytes) !== undefined);
-  }
-
-  #settled(file: StoredFile, isWhole: boolean): boolean {
-    if (isWhole) this.#index.markSynced(file.key);
-    else {
-      log.warn(`store: ${file.key} (${file.name}) was damaged, dropped`);
-      this.remove(file.key);
-    }
-    return isWhole;
-  }
-
   async #tidy(): Promise<void> {
     try {
-      for (const key of this.#index.notSynced()) this.#syncs.add(key);
-      await tidy({
-        filesDir: this.#filesDir,
-        partialDir: this.#partialDir,
-        isOurs: (name) => name.startsWith(this.#run),
-        suspects: this.#index.suspects(),
-        settle: (key) => this.#settleSlowly(key),
-        lookForStrays: !this.#index.wasClosedInOrder,
-        has: (key) => this.#index.has(key),
-        adopt: (key, sizeBytes) => this.#adopt(key, sizeBytes),
-        signal: this.#stopping.signal,
-      });
+      await this.#partials.sweep(this.#stopping.signal);
+      await this.#doubts.settleAll(this.#stopping.signal);
     } catch (error) {
       log.warn(`store: could not tidy ${this.#cacheDir}: ${(error as Error).message}`);
     }
-  }
-
-  async #settleSlowly(key: Sha256): Promise<void> {
-    const before = this.#index.get(key);
-    if (!before?.isSuspect) return;
-    const isWhole = (await verifyFileSlowly(this.#path(key), key, before.file.sizeBytes)) !== undefined;
-    // Somebody else may have settled or replaced it meanwhile.
-    if (this.#index.get(key)?.isSuspect) this.#settled(before.file, isWhole);
-  }
-
-  /** A file whose row was lost. Whether it may be shared isn't known any more: private until share() says otherwise. */
-  #adopt(key: Sha256, sizeBytes: number): void {
-    const nowMs = this.#clock.wallMs();
-    this.#index.put({ key, sizeBytes, lastModifiedMs: wholeSeconds(nowMs), name: '', swarms: [] }, nowMs);
-    this.#syncs.add(key);
   }
 
   #unpin(key: Sha256): void {
@@ -325,16 +284,5 @@ export class DiskStore implements Store {
     } catch (error) {
       log.warn(`store: could not ${what}: ${(error as Error).message}`);
     }
-  }
-
-  #makePrefix(key: Sha256): void {
-    const prefix = key.slice(0, 2);
-    if (this.#prefixesMade.has(prefix)) return;
-    mkdirSync(`${this.#filesDir}/${prefix}`, { recursive: true });
-    this.#prefixesMade.add(prefix);
-  }
-
-  #path(key: Sha256): string {
-    return `${this.#filesDir}/${key.slice(0, 2)}/${key}`;
   }
 }

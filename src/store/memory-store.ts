@@ -1,35 +1,21 @@
 /**
  * A store without a folder, for tests and for `fetch`: the same rules as the disk store (it passes the same
- * conformance suite), gone with the process. Bytes lie in nameless temporary files, because readers want an `fd`.
+ * conformance suite), gone with the process. Bytes lie in nameless temporary files (memory-partial.ts).
  */
-import { closeSync, fstatSync, mkdtempSync, openSync, rmdirSync, unlinkSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { type Clock, systemClock } from '../lib/clock.ts';
 import type { Sha256 } from '../lib/sha256.ts';
 import { bytesToEvict, chooseEvictions } from './eviction.ts';
-import { wholeSeconds, writeFully } from './partial-bytes.ts';
-import type { CommitDetails, OpenFile, PartialFile, Store, StoredFile, StoreTotals } from './store.ts';
-
-/** One set of bytes and who holds it; closed when nobody does any more. */
-class SharedFd {
-  readonly fd: number;
-  #holders = 1;
-
-  constructor(fd: number) {
-    this.fd = fd;
-  }
-
-  hold(): this {
-    this.#holders += 1;
-    return this;
-  }
-
-  release(): void {
-    this.#holders -= 1;
-    if (this.#holders === 0) closeSync(this.fd);
-  }
-}
+import { type MemoryKept, MemoryPartial, type SharedFd } from './memory-partial.ts';
+import { wholeSeconds } from './partial-bytes.ts';
+import type {
+  CommitDetails,
+  OpenFile,
+  PartialFile,
+  Resume,
+  Store,
+  StoredFile,
+  StoreTotals,
+} from './store.ts';
 
 interface Held {
   file: StoredFile;
@@ -44,7 +30,12 @@ export class MemoryStore implements Store {
   readonly #listeners: ((key: Sha256) => void)[] = [];
   readonly #limitBytes: number;
   readonly #clock: Clock;
+  /** What is left of files that aren't on their way any more, oldest first. */
+  readonly #kept = new Map<Sha256, MemoryKept & { readonly sizeBytes: number }>();
+  /** Keys whose resumable file is on its way. */
+  readonly #flying = new Set<Sha256>();
   #bytes = 0;
+  #keptBytes = 0;
   #reservedBytes = 0;
 
   constructor(options: { readonly limitBytes?: number; readonly clock?: Clock } = {}) {
@@ -76,40 +67,23 @@ export class MemoryStore implements Store {
     };
   }
 
-  createPartial(key: Sha256, sizeBytes: number): PartialFile {
-    this.#makeRoom(sizeBytes);
+  createPartial(key: Sha256, sizeBytes: number, resume?: Resume): PartialFile {
+    this.#makeRoom(sizeBytes, resume && key);
     this.#reservedBytes += sizeBytes;
-    const bytes = new SharedFd(namelessFile());
-    let committed = false;
-    let failed = false;
-    let disposed = false;
-    const unreserve = () => {
-      this.#reservedBytes -= sizeBytes;
-    };
-    return {
+    const mayResume = resume !== undefined && !this.#flying.has(key);
+    const left = mayResume ? this.#takeKept(key, sizeBytes) : undefined;
+    if (mayResume) this.#flying.add(key);
+    return new MemoryPartial({
       key,
       sizeBytes,
-      fd: bytes.fd,
-      write: (offset, chunk) => {
-        failed = true;
-        writeFully(bytes.fd, sizeBytes, offset, chunk);
-        failed = false;
+      left,
+      keep: mayResume ? (kept) => this.#keep(key, sizeBytes, kept) : undefined,
+      publish: (bytes, details) => this.#put(key, sizeBytes, bytes, details),
+      ended: () => {
+        if (mayResume) this.#flying.delete(key);
+        this.#reservedBytes -= sizeBytes;
       },
-      commit: (details) => {
-        if (committed || disposed || failed) throw new Error(`could not commit ${key}: it has ended`);
-        if (fstatSync(bytes.fd).size !== sizeBytes)
-          throw new Error(`could not commit ${key}: bytes are missing`);
-        committed = true;
-        unreserve();
-        return this.#put(key, sizeBytes, bytes.hold(), details);
-      },
-      [Symbol.asyncDispose]: async () => {
-        if (disposed) return;
-        disposed = true;
-        if (!committed) unreserve();
-        bytes.release();
-      },
-    };
+    });
   }
 
   layer(key: Sha256): Uint8Array | undefined {
@@ -147,6 +121,7 @@ export class MemoryStore implements Store {
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const [key, held] of [...this.#files]) this.#forget(key, held);
+    for (const key of [...this.#kept.keys()]) this.#dropKept(key);
   }
 
   #put(key: Sha256, sizeBytes: number, bytes: SharedFd, details: CommitDetails): StoredFile {
@@ -171,33 +146,43 @@ export class MemoryStore implements Store {
     held.bytes.release();
   }
 
-  #makeRoom(incomingBytes: number): void {
-    const needed = bytesToEvict({
-      storedBytes: this.#bytes,
-      reservedBytes: this.#reservedBytes,
-      incomingBytes,
-      limitBytes: this.#limitBytes,
-      diskFreeBytes: Number.MAX_SAFE_INTEGER,
-    });
+  /** What is left of a file counts as if all of it were here. */
+  #keep(key: Sha256, sizeBytes: number, left: MemoryKept): void {
+    this.#kept.set(key, { ...left, sizeBytes });
+    this.#keptBytes += sizeBytes;
+  }
+
+  #takeKept(key: Sha256, sizeBytes: number): MemoryKept | undefined {
+    const left = this.#kept.get(key);
+    if (!left) return undefined;
+    this.#kept.delete(key);
+    this.#keptBytes -= left.sizeBytes;
+    if (left.sizeBytes === sizeBytes) return left;
+    left.bytes.release();
+    return undefined;
+  }
+
+  #dropKept(key: Sha256): void {
+    const sizeBytes = this.#kept.get(key)?.sizeBytes;
+    if (sizeBytes !== undefined) this.#takeKept(key, sizeBytes)?.bytes.release();
+  }
+
+  #makeRoom(incomingBytes: number, resumed: Sha256 | undefined): void {
+    const needed = () =>
+      bytesToEvict({
+        storedBytes: this.#bytes + this.#keptBytes,
+        reservedBytes: this.#reservedBytes,
+        incomingBytes: incomingBytes - (resumed ? (this.#kept.get(resumed)?.sizeBytes ?? 0) : 0),
+        limitBytes: this.#limitBytes,
+        diskFreeBytes: Number.MAX_SAFE_INTEGER,
+      });
+    for (const key of [...this.#kept.keys()]) if (key !== resumed && needed() > 0) this.#dropKept(key);
     const isOpen = (key: Sha256) => (this.#files.get(key)?.opens ?? 0) > 0;
-    for (const { key } of chooseEvictions(this.#inOrder(), needed, isOpen)) this.remove(key);
+    for (const { key } of chooseEvictions(this.#inOrder(), needed(), isOpen)) this.remove(key);
   }
 
   *#inOrder(): Generator<StoredFile> {
     for (const { file } of this.#files.values()) if (file.sizeBytes > this.#limitBytes) yield file;
     for (const { file } of this.#files.values()) if (file.sizeBytes <= this.#limitBytes) yield file;
-  }
-}
-
-/** An open file that is in no folder. */
-function namelessFile(): number {
-  const dir = mkdtempSync(join(tmpdir(), 'debtorrent-memory-'));
-  const path = join(dir, 'bytes');
-  try {
-    const fd = openSync(path, 'wx+', 0o600);
-    unlinkSync(path);
-    return fd;
-  } finally {
-    rmdirSync(dir);
   }
 }

@@ -4,7 +4,7 @@
  * `cache import` write. Every implementation passes test/store/store-conformance.ts.
  *
  * Invariants: a file that can be opened has exactly the bytes whose SHA-256 is its key; a file that is open is
- * never evicted; a partial file is never visible as a file, and is gone after a restart.
+ * never evicted; a partial file is never visible as a file, and what is kept of it over a restart is a claim.
  */
 import type { Sha256 } from '../lib/sha256.ts';
 
@@ -34,10 +34,31 @@ export interface CommitDetails {
   readonly layer?: Uint8Array;
 }
 
+/** On whose word a piece was taken: the mirror's, a signed root's, or no more than a peer's. */
+export type PieceGrade = 'mirror' | 'signed' | 'peer';
+
+/** A piece that was here as a whole. */
+export interface KeptPiece {
+  readonly index: number;
+  /** What its bytes were found to hash to (BEP 52, at the piece layer), 32 bytes. */
+  readonly hash: Uint8Array;
+  readonly grade: PieceGrade;
+}
+
+/** What an earlier flight, perhaps of an earlier run, left of a file. */
+export interface Kept {
+  /** In order of index, each once. A claim: a power cut may have taken the bytes. */
+  readonly pieces: readonly KeptPiece[];
+  /** The mirror's Last-Modified, milliseconds. */
+  readonly lastModifiedMs?: number;
+}
+
 /** A file on its way in, of a size known from the start. Bytes may come in any order. */
 export interface PartialFile extends AsyncDisposable {
   readonly key: Sha256;
   readonly sizeBytes: number;
+  /** What is here already. Empty unless it was opened to be resumed. */
+  readonly kept: Kept;
   /** For reading back what was written, also by other threads. Stays open until disposed. */
   readonly fd: number;
   /** Writes all of `bytes` at `offset`. Throws RangeError outside the file, the system's error when it can't. */
@@ -47,8 +68,22 @@ export interface PartialFile extends AsyncDisposable {
    * the store does not hash again. After it, `fd` still reads the same bytes until this partial is disposed.
    */
   commit(details: CommitDetails): StoredFile;
-  /** Without commit: removes the bytes. */
+  /** The piece's bytes are written: worth keeping if the file doesn't get whole now. Never throws. */
+  note(piece: KeptPiece): void;
+  /** The piece's bytes are no longer worth keeping. Never throws. */
+  forget(index: number): void;
+  /** The mirror's Last-Modified, to be kept with the pieces. Never throws. */
+  dated(lastModifiedMs: number): void;
+  /** Nothing of it is worth keeping. */
+  discard(): void;
+  /** Without commit: removes the bytes, unless it may be resumed and has pieces that were noted. */
   [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** Asks for a partial file that takes up what was kept, and is kept itself. One at a time for a key: a second is fresh and isn't kept. */
+export interface Resume {
+  /** What is kept of a file counts only for the same piece length. */
+  readonly pieceLength: number;
 }
 
 export interface StoreTotals {
@@ -63,7 +98,7 @@ export interface Store extends AsyncDisposable {
   /** Opens and pins; counts as a use for LRU. Undefined when we don't have it (or its bytes turn out missing). */
   open(key: Sha256): OpenFile | undefined;
   /** Room is made by evicting first. Throws when the disk can't take it: the caller goes on without a store. */
-  createPartial(key: Sha256, sizeBytes: number): PartialFile;
+  createPartial(key: Sha256, sizeBytes: number, resume?: Resume): PartialFile;
   /** The piece layer (BEP 52) kept beside the file; undefined when it hasn't been computed yet. */
   layer(key: Sha256): Uint8Array | undefined;
   setLayer(key: Sha256, layer: Uint8Array): void;

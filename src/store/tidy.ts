@@ -1,19 +1,15 @@
 /**
- * What a start does behind everybody's back, so that it costs no time: removes partial files of earlier runs, hashes
- * suspects (rows that a power cut may have made untrue), syncs what an earlier run didn't get to, and, when the last
- * run didn't end in order, takes up whole files that have no row (after hashing) and removes what isn't what its name
- * says. Yields between files; ends early when told.
+ * What a start does to stored files behind everybody's back, so that it costs no time: hashes suspects (rows that a
+ * power cut may have made untrue) and, when the last run didn't end in order, takes up whole files that have no row
+ * (after hashing) and removes what isn't what its name says. Yields between files; ends early when told.
  */
 import { rmSync } from 'node:fs';
-import { readdir, rm } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { parseSha256, type Sha256 } from '../lib/sha256.ts';
 import { verifyFileSlowly } from './verify-file.ts';
 
 export interface TidyOptions {
   readonly filesDir: string;
-  readonly partialDir: string;
-  /** Whether a partial file is one of this run. */
-  readonly isOurs: (name: string) => boolean;
   readonly suspects: readonly Sha256[];
   /** Settles a suspect, by hash. */
   readonly settle: (key: Sha256) => Promise<void>;
@@ -24,12 +20,8 @@ export interface TidyOptions {
   readonly signal: AbortSignal;
 }
 
-export async function tidy(options: TidyOptions): Promise<void> {
-  const { filesDir, partialDir, isOurs, suspects, settle, lookForStrays, has, adopt, signal } = options;
-  for (const name of await names(partialDir)) {
-    if (signal.aborted) return;
-    if (!isOurs(name)) await rm(`${partialDir}/${name}`, { force: true, recursive: true });
-  }
+export async function tidyFiles(options: TidyOptions): Promise<void> {
+  const { filesDir, suspects, settle, lookForStrays, has, adopt, signal } = options;
   for (const key of suspects) {
     if (signal.aborted) return;
     await settle(key);

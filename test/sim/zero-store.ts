@@ -42,7 +42,12 @@ export class ZeroStore implements Store {
       key,
       sizeBytes,
       fd: this.#fd,
+      kept: { pieces: [] },
       write: () => {},
+      note: () => {},
+      forget: () => {},
+      dated: () => {},
+      discard: () => {},
       commit: (details) => this.put(key, sizeBytes, details),
       [Symbol.asyncDispose]: async () => {},
     };

@@ -14,7 +14,7 @@ import { ConfigError } from '../../src/lib/errors.ts';
 import { setLogLevel } from '../../src/lib/log.ts';
 import { type Sha256, sha256Of } from '../../src/lib/sha256.ts';
 import { DiskStore, type DiskStoreOptions } from '../../src/store/disk-store.ts';
-import { contents, put, sample, storeConformance } from './store-conformance.ts';
+import { contents, piece, put, sample, storeConformance } from './store-conformance.ts';
 
 setLogLevel('error');
 
@@ -23,7 +23,9 @@ storeConformance('DiskStore', (limitBytes, use) =>
     await using store = new DiskStore({ cacheDir, limitBytes });
     await use(store);
     await store.settled();
-    expect(readdirSync(join(cacheDir, 'partial'))).toEqual([]);
+    // Nothing but what may be resumed.
+    for (const name of readdirSync(join(cacheDir, 'partial')))
+      expect(name).toMatch(/^[0-9a-f]{64}(\.journal)?$/);
   }),
 );
 
@@ -90,6 +92,110 @@ describe('DiskStore over restarts', () => {
       }
       expect(seen).toBe(5);
       expect(store.totals()).toMatchObject({ files: 0, bytes: 0 });
+    }));
+});
+
+describe('DiskStore and partial files over restarts', () => {
+  const bytes = sample(1000);
+  const key = sha256Of(bytes);
+  const resume = { pieceLength: 300 };
+  const partialsIn = (cacheDir: string) => readdirSync(join(cacheDir, 'partial')).sort();
+
+  /** What a process that was killed leaves: the partial file is never closed. */
+  async function killed(cacheDir: string, bootId = 'one'): Promise<string> {
+    const image = `${cacheDir}-image`;
+    await using store = new DiskStore({ cacheDir, bootId });
+    await using partial = store.createPartial(key, 1000, resume);
+    partial.write(0, bytes);
+    for (const index of [0, 1, 3]) partial.note(piece(index));
+    Bun.spawnSync(['cp', '-a', cacheDir, image]);
+    rmSync(join(image, 'lock.sqlite'));
+    return image;
+  }
+
+  test('keeps those with a journal, closed in order or not, until the file is whole', () =>
+    withDir(async (dir) => {
+      for (const cacheDir of [join(dir, 'closed'), await killed(join(dir, 'killed'))]) {
+        if (cacheDir.endsWith('closed')) await killed(cacheDir);
+        await using store = new DiskStore({ cacheDir });
+        await store.settled();
+        expect(partialsIn(cacheDir)).toEqual([key, `${key}.journal`]);
+        await using partial = store.createPartial(key, 1000, resume);
+        expect(partial.kept.pieces).toEqual([piece(0), piece(1), piece(3)]);
+        partial.commit({ name: '', swarms: [] });
+        expect(partialsIn(cacheDir)).toEqual([]);
+        expect(contents(store, key)).toEqual(bytes);
+      }
+    }));
+
+  test('a piece that lies beyond the end of the file is not kept, nor one of a file that is too long', () =>
+    withDir(async (dir) => {
+      const cacheDir = await killed(join(dir, 'a'));
+      truncateSync(join(cacheDir, 'partial', key), 400);
+      {
+        await using store = new DiskStore({ cacheDir });
+        await using partial = store.createPartial(key, 1000, resume);
+        expect(partial.kept.pieces).toEqual([piece(0)]);
+      }
+      truncateSync(join(cacheDir, 'partial', key), 1001);
+      await using store = new DiskStore({ cacheDir });
+      await using partial = store.createPartial(key, 1000, resume);
+      expect(partial.kept.pieces).toEqual([]);
+    }));
+
+  test.each(['file', 'journal'])('one without its %s is swept', (what) =>
+    withDir(async (dir) => {
+      const cacheDir = await killed(join(dir, 'a'));
+      rmSync(join(cacheDir, 'partial', what === 'file' ? key : `${key}.journal`));
+      await using store = new DiskStore({ cacheDir });
+      await store.settled();
+      expect(partialsIn(cacheDir)).toEqual([]);
+      await using partial = store.createPartial(key, 1000, resume);
+      expect(partial.kept.pieces).toEqual([]);
+    }),
+  );
+
+  test('a journal that is garbage costs the pieces and nothing else', () =>
+    withDir(async (dir) => {
+      const cacheDir = await killed(join(dir, 'a'));
+      writeFileSync(join(cacheDir, 'partial', `${key}.journal`), sample(5000));
+      await using store = new DiskStore({ cacheDir });
+      await using partial = store.createPartial(key, 1000, resume);
+      expect(partial.kept.pieces).toEqual([]);
+      partial.write(0, bytes);
+      partial.commit({ name: '', swarms: [] });
+      expect(contents(store, key)).toEqual(bytes);
+    }));
+
+  test('keeps none that has lain for more than a week, and 64 at most', () =>
+    withDir(async (dir) => {
+      const cacheDir = join(dir, 'a');
+      const keys = Array.from({ length: 70 }, (_, seed) => sha256Of(sample(10, seed)));
+      {
+        await using store = new DiskStore({ cacheDir });
+        for (const other of keys) {
+          await using partial = store.createPartial(other, 1000, resume);
+          partial.write(0, bytes);
+          partial.note(piece(0));
+        }
+      }
+      expect(partialsIn(cacheDir)).toHaveLength(2 * 64);
+      {
+        await using store = new DiskStore({ cacheDir });
+        await store.settled();
+        expect(partialsIn(cacheDir)).toHaveLength(2 * 64);
+        await using oldest = store.createPartial(keys[0] as Sha256, 1000, resume);
+        await using latest = store.createPartial(keys[69] as Sha256, 1000, resume);
+        expect([oldest, latest].map(({ kept }) => kept.pieces.length)).toEqual([0, 1]);
+      }
+      const clock = {
+        nowMs: () => 0,
+        wallMs: () => Date.now() + 8 * 24 * 3600 * 1000,
+        after: () => () => {},
+      };
+      await using store = new DiskStore({ cacheDir, clock });
+      await store.settled();
+      expect(partialsIn(cacheDir)).toEqual([]);
     }));
 });
 

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'bun:test';
 import { fstatSync, readSync } from 'node:fs';
 import { type Sha256, sha256Of } from '../../src/lib/sha256.ts';
-import type { CommitDetails, Store } from '../../src/store/store.ts';
+import type { CommitDetails, KeptPiece, Store } from '../../src/store/store.ts';
 
 /** Hands a fresh store of that limit to `use`, and takes everything away afterwards. */
 export type WithStore = (limitBytes: number, use: (store: Store) => Promise<void>) => Promise<void>;
@@ -113,6 +113,104 @@ export function storeConformance(name: string, withStore: WithStore): void {
         }
         expect(store.stat(key)).toBeUndefined();
         expect(store.totals()).toEqual({ files: 0, bytes: 0, limitBytes: MiB });
+      }));
+
+    test('keeps a resumable partial with the pieces that were noted, and takes it up once', () =>
+      withStore(MiB, async (store) => {
+        const bytes = sample(1000);
+        const key = sha256Of(bytes);
+        const resume = { pieceLength: 300 };
+        {
+          await using partial = store.createPartial(key, 1000, resume);
+          expect(partial.kept).toEqual({ pieces: [] });
+          partial.write(0, bytes);
+          for (const index of [2, 0, 1, 3]) partial.note(piece(index));
+          partial.note(piece(2, 'signed'));
+          partial.forget(1);
+          partial.dated(1_700_000_000_000);
+        }
+        expect(store.stat(key)).toBeUndefined();
+        expect(store.totals()).toMatchObject({ files: 0, bytes: 0 });
+        const kept = { pieces: [piece(0), piece(2, 'signed'), piece(3)], lastModifiedMs: 1_700_000_000_000 };
+        {
+          await using again = store.createPartial(key, 1000, resume);
+          await using beside = store.createPartial(key, 1000, resume);
+          expect(again.kept).toEqual(kept);
+          expect(beside.kept).toEqual({ pieces: [] });
+          expect(readAll(again.fd, 1000)).toEqual(bytes);
+        }
+        {
+          // Left alone, it is kept on.
+          await using third = store.createPartial(key, 1000, resume);
+          expect(third.kept).toEqual(kept);
+          third.forget(0);
+          third.write(0, bytes);
+          third.commit(DETAILS);
+        }
+        expect(contents(store, key)).toEqual(bytes);
+        await using fresh = store.createPartial(key, 1000, resume);
+        expect(fresh.kept).toEqual({ pieces: [] });
+      }));
+
+    test('keeps nothing of a partial that is discarded, has no pieces, or was not to be resumed', () =>
+      withStore(MiB, async (store) => {
+        const bytes = sample(1000);
+        const key = sha256Of(bytes);
+        const resume = { pieceLength: 300 };
+        for (const end of ['discarded', 'no pieces', 'not resumable']) {
+          {
+            await using partial = store.createPartial(
+              key,
+              1000,
+              end === 'not resumable' ? undefined : resume,
+            );
+            partial.write(0, bytes);
+            if (end !== 'no pieces') partial.note(piece(0));
+            if (end === 'discarded') partial.discard();
+          }
+          await using partial = store.createPartial(key, 1000, resume);
+          expect(partial.kept).toEqual({ pieces: [] });
+        }
+      }));
+
+    test('keeps nothing of a file of another size', () =>
+      withStore(MiB, async (store) => {
+        const key = sha256Of(sample(10));
+        {
+          await using partial = store.createPartial(key, 1000, { pieceLength: 300 });
+          partial.write(0, sample(1000));
+          partial.note(piece(0));
+        }
+        await using other = store.createPartial(key, 2000, { pieceLength: 300 });
+        expect(other.kept).toEqual({ pieces: [] });
+      }));
+
+    test('what is kept goes before any file, the oldest first, but not what is being resumed', () =>
+      withStore(200_000, async (store) => {
+        const file = await put(store, sample(50_000, 1));
+        const leave = async (seed: number) => {
+          const bytes = sample(50_000, seed);
+          await using partial = store.createPartial(sha256Of(bytes), bytes.length, { pieceLength: 50_000 });
+          partial.write(0, bytes);
+          partial.note(piece(0));
+        };
+        const keptOf = async (seed: number) => {
+          const key = sha256Of(sample(50_000, seed));
+          await using partial = store.createPartial(key, 50_000, { pieceLength: 50_000 });
+          return partial.kept.pieces.length;
+        };
+        await leave(2);
+        await leave(3);
+        expect(await keptOf(2)).toBe(1);
+        expect(await keptOf(3)).toBe(1);
+        // 150,000 are taken, 2 was left before 3.
+        await put(store, sample(90_000, 4));
+        expect(store.stat(file)).toBeDefined();
+        expect(await keptOf(3)).toBe(1);
+        // That of 2 is gone; opening it anew takes the room of 3.
+        expect(await keptOf(2)).toBe(0);
+        expect(await keptOf(3)).toBe(0);
+        expect(store.stat(file)).toBeDefined();
       }));
 
     test('refuses bytes outside the file, and a commit while bytes are missing', () =>
@@ -244,4 +342,9 @@ export function storeConformance(name: string, withStore: WithStore): void {
         expect(store.stat(small)).toBeDefined();
       }));
   });
+}
+
+/** A piece as it might be noted. */
+export function piece(index: number, grade: KeptPiece['grade'] = 'mirror'): KeptPiece {
+  return { index, hash: new Uint8Array(32).fill(index + 1), grade };
 }
