@@ -5,7 +5,7 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import packageJson from '../package.json' with { type: 'json' };
 import { Acquirer } from './acquire/acquirer.ts';
-import type { FlightParts } from './acquire/flight.ts';
+import type { FlightParts } from './acquire/flight-parts.ts';
 import { Hasher } from './acquire/hasher.ts';
 import { ListedFiles } from './acquire/listed-files.ts';
 import { Catalogue } from './archive/catalogue.ts';

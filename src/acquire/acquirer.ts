@@ -6,7 +6,8 @@ import type { Entry, Location } from '../archive/entry.ts';
 import type { Sha256 } from '../lib/sha256.ts';
 import type { Acquire } from './acquire.ts';
 import type { Content } from './content.ts';
-import { Flight, type FlightParts } from './flight.ts';
+import { Flight } from './flight.ts';
+import type { FlightParts } from './flight-parts.ts';
 import { StoredContent } from './stored-content.ts';
 
 export interface Transfer {

@@ -42,6 +42,12 @@ export class PieceWords {
     this.#words.delete(piece);
   }
 
+  /** What is known came from a mirror that gave the wrong file: it counts for nothing. */
+  disown(): void {
+    this.#words.clear();
+    this.#disputed.clear();
+  }
+
   /** A peer states hashes as its own word. One that differs from what is known disputes the piece, unless we know it ourselves. */
   stated(peer: Peer, pieces: readonly PieceHash[]): void {
     for (const { pieceOffset: piece, hash } of pieces) {

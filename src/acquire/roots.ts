@@ -33,6 +33,11 @@ export class Roots {
     this.#dropped.add(rootHex);
   }
 
+  /** What spoke against dropped roots has turned out false itself. */
+  reinstate(): void {
+    this.#dropped.clear();
+  }
+
   /** The root worth following among these offers: signed, then the one with most weight; undefined when none is left. */
   choose(offers: Iterable<Offer>): Offer | undefined {
     let best: Offer | undefined;
@@ -47,6 +52,15 @@ export class Roots {
       bestWeight = weight;
     }
     return best;
+  }
+
+  /** An offer of somebody who vouches for another root than this one; undefined when all agree. */
+  rival(offers: Iterable<Offer>, rootHex: string): Offer | undefined {
+    for (const offer of offers) {
+      if (offer.closed || !offer.ownStatement || offer.rootHex === '' || offer.rootHex === rootHex) continue;
+      if (!this.#dropped.has(offer.rootHex)) return offer;
+    }
+    return undefined;
   }
 
   /** Whether pieces under this root may go to apt before the whole file is verified. */

@@ -277,3 +277,35 @@ describe('a mirror that is wrong', () => {
     expect(node.store.stat(file.entry.key)).toBeUndefined();
   });
 });
+
+describe('two trees', () => {
+  test('of a trusted liar and an honest peer: one piece of the mirror tells which is false, the rest comes from the honest one', async () => {
+    await using world = new World();
+    const file = poolFile(8 * MIB);
+    const { node, liar } = await scene(world, file, { bytes: spoilt(file, 10, 3 * MIB) });
+    const honest = new GivingPeer(world.network, '10.0.0.7', file, { bytes: file.bytes });
+    meet(node, honest);
+    await world.clock.run(300);
+    using content = await world.until(node.open(file));
+    expect(await world.until(readAll(content))).toEqual(file.bytes);
+    await world.clock.run(1_000);
+    expect(node.moved.fromMirror).toBeLessThanOrEqual(MIB);
+    expect(bannedBy(node)).toEqual([liar.host]);
+  });
+});
+
+describe('a mirror that gives the wrong file', () => {
+  test('is not believed where peers have the right one; nobody is banned', async () => {
+    await using world = new World();
+    const file = poolFile(3 * MIB);
+    const node = world.node('10.0.0.1', { latencyMs: 1 });
+    node.offersAtMirror({ ...file, bytes: spoilt(file, 10) });
+    const honest = new GivingPeer(world.network, STRANGER, file, { bytes: file.bytes });
+    meet(node, honest);
+    await world.clock.run(300);
+    const got = await world.until(node.fetch(file)).catch((error) => error);
+    if (got instanceof Error) expect(await world.until(node.fetch(file))).toEqual(file.bytes);
+    else expect(got).toEqual(file.bytes);
+    expect(bannedBy(node)).toEqual([]);
+  });
+});

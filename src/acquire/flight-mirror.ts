@@ -1,0 +1,190 @@
+/**
+ * The mirror's part in one flight: the run under way, where it meets what others have brought, how fast it is, and
+ * what others are told of it (claims). When it runs is decided by plan.ts; what its bytes are worth by the flight.
+ */
+import type { Location } from '../archive/entry.ts';
+import { log } from '../lib/log.ts';
+import { BusyRate } from '../lib/rate.ts';
+import type { Pieces } from '../torrent/pieces.ts';
+import type { Crowd } from './crowd.ts';
+import type { FlightParts } from './flight-parts.ts';
+import { runMirror } from './mirror-run.ts';
+import { ASKED, HAVE, type MirrorView } from './plan.ts';
+import type { Progress } from './progress.ts';
+
+export interface FlightMirrorHost {
+  readonly at: Location;
+  readonly name: string;
+  readonly pieces: Pieces;
+  readonly progress: Progress;
+  readonly crowd: Crowd | undefined;
+  /** False once bytes are of no use any more. */
+  readonly flying: boolean;
+  /** Whether a piece's bytes may be shown before the piece is complete. */
+  readonly showsUnfinished: boolean;
+  /** False when the flight has failed of it. */
+  write(offset: number, bytes: Uint8Array): boolean;
+  /** The mirror was quicker than the peer that was asked for this piece. */
+  takeBack(piece: number): void;
+  /** All bytes of a piece are here; false when they are not what they should be. */
+  mirrorPiece(piece: number): boolean;
+  /** New bytes are here. */
+  moved(): void;
+  /** The run is over. */
+  mirrorEnded(): void;
+}
+
+/** A run of the mirror: pieces [at, to), `at` being streamed. */
+interface Run {
+  at: number;
+  readonly to: number;
+  /** Pieces asked of peers when it began: it may overtake them. Those asked later it stops at. */
+  readonly overtakes: ReadonlySet<number>;
+  /** When it last brought something, or began. */
+  movedMs: number;
+  readonly abort: AbortController;
+}
+
+const diary = log.withTag('acquire');
+
+export class FlightMirror {
+  /** False when it failed for this flight and may not be asked again now. */
+  usable = true;
+  /** What it failed of last. */
+  error: Error | undefined;
+  /** The Last-Modified it gave, milliseconds, whole seconds. */
+  dateMs: number | undefined;
+  /** Bytes it has given. */
+  bytes = 0;
+  readonly #host: FlightMirrorHost;
+  readonly #parts: FlightParts;
+  readonly #rate = new BusyRate();
+  #run: Run | undefined;
+
+  constructor(host: FlightMirrorHost, parts: FlightParts) {
+    this.#host = host;
+    this.#parts = parts;
+  }
+
+  get running(): boolean {
+    return this.#run !== undefined;
+  }
+
+  /** What the plan needs to know. */
+  view(nowMs: number): MirrorView {
+    const estimate = this.#parts.mirror.estimate(this.#host.at.host);
+    const bytesPerSecond = Math.max(1, this.#rate.at(nowMs) ?? estimate.bytesPerSecond);
+    const run = this.#run && { at: this.#run.at, to: this.#run.to, silentMs: nowMs - this.#run.movedMs };
+    return { latencyMs: estimate.latencyMs, bytesPerSecond, run, usable: this.usable };
+  }
+
+  /** Streams pieces [from, to), and tells those who look for the same file. */
+  start(from: number, to: number): void {
+    const { pieces, progress, at } = this.#host;
+    const { mirror, clock, downloadBucket } = this.#parts;
+    const overtakes = new Set<number>();
+    for (let piece = from; piece < to; piece += 1) if (progress.state[piece] === ASKED) overtakes.add(piece);
+    const movedMs = clock.nowMs();
+    const run: Run = { at: from, to, overtakes, movedMs, abort: new AbortController() };
+    this.#run = run;
+    this.#rate.begin(movedMs);
+    const end = Math.min(pieces.sizeBytes, to * pieces.pieceLength);
+    runMirror({
+      mirror,
+      clock,
+      bucket: downloadBucket,
+      at,
+      sizeBytes: pieces.sizeBytes,
+      from: pieces.offset(from),
+      to: end,
+      signal: run.abort.signal,
+      dated: (ms) => {
+        this.dateMs ??= Math.floor(ms / 1000) * 1000;
+      },
+      bytes: (offset, chunk) => this.#bytes(run, offset, chunk.subarray(0, end - offset)),
+    }).then(
+      () => this.#ended(run, undefined),
+      (error) => this.#ended(run, error),
+    );
+    this.#tellClaim();
+  }
+
+  /** Peers bring the rest: the run ends as soon as the connection allows. */
+  rest(): void {
+    this.#run?.abort.abort(new Error('the mirror rests'));
+  }
+
+  /** Its bytes count for nothing from now on. */
+  stop(reason: Error): void {
+    this.#run?.abort.abort(reason);
+    this.#run = undefined;
+    this.#host.progress.mirrorStopped();
+  }
+
+  /** It isn't asked again, unless `usable` is set anew. */
+  fail(error: Error): void {
+    this.usable = false;
+    this.error = error;
+    diary.debug(`${this.#host.name}: ${error.message}`);
+  }
+
+  #bytes(run: Run, offset: number, chunk: Uint8Array): boolean {
+    const host = this.#host;
+    if (!host.flying || this.#run !== run) return false;
+    const { pieces, progress } = host;
+    this.#parts.fromMirror(chunk.length);
+    this.bytes += chunk.length;
+    run.movedMs = this.#parts.clock.nowMs();
+    this.#rate.add(chunk.length, run.movedMs);
+    const to = this.#untilHave(run, offset, offset + chunk.length);
+    if (to > offset && !host.write(offset, chunk.subarray(0, to - offset))) return false;
+    while (run.at < run.to && to >= Math.min(pieces.sizeBytes, (run.at + 1) * pieces.pieceLength)) {
+      const piece = run.at;
+      if (progress.state[piece] === ASKED) host.takeBack(piece);
+      if (progress.state[piece] !== HAVE && !host.mirrorPiece(piece)) return false;
+      run.at += 1;
+    }
+    if (run.at < run.to && host.showsUnfinished) progress.mirrorAt(run.at, to);
+    host.moved();
+    if (!host.flying || run.at >= run.to) return false;
+    // The next piece is here, or on its way from a peer: the run has met the others.
+    return !this.#isTaken(run, run.at);
+  }
+
+  /** Where, in [from, to) of a run's bytes, a piece begins (or goes on) that is here: it is not written over. */
+  #untilHave(run: Run, from: number, to: number): number {
+    const { pieces, progress } = this.#host;
+    for (let piece = run.at; piece < run.to && piece * pieces.pieceLength < to; piece += 1) {
+      if (progress.state[piece] === HAVE) return Math.max(from, piece * pieces.pieceLength);
+    }
+    return to;
+  }
+
+  #isTaken(run: Run, piece: number): boolean {
+    const state = this.#host.progress.state[piece];
+    return state === HAVE || (state === ASKED && !run.overtakes.has(piece));
+  }
+
+  /** What we are fetching from the mirror, to all that look for the same file. */
+  #tellClaim(): void {
+    const { crowd, pieces } = this.#host;
+    const run = this.#run;
+    if (!run || !crowd) return;
+    const { latencyMs, bytesPerSecond } = this.view(this.#parts.clock.nowMs());
+    const left = Math.min((run.to - run.at) * pieces.pieceLength, pieces.sizeBytes);
+    crowd.claim(run.at, run.to, (this.bytes === 0 ? latencyMs : 0) + (left / bytesPerSecond) * 1000);
+  }
+
+  #ended(run: Run, error: unknown): void {
+    if (this.#run === run) {
+      this.#run = undefined;
+      this.#host.progress.mirrorStopped();
+      this.#rate.end(this.#parts.clock.nowMs());
+      this.#host.crowd?.unclaim();
+    }
+    if (!this.#host.flying) return;
+    if (error !== undefined && !run.abort.signal.aborted)
+      this.fail(error instanceof Error ? error : new Error(String(error)));
+    this.#host.mirrorEnded();
+  }
+}

@@ -1,0 +1,380 @@
+/**
+ * What a piece of a flight's file is worth: which hash tree is followed, what peers have stated of roots and single
+ * pieces, and, once the right file is here, who stated falsely. It decides whose bytes may be asked for, what they
+ * rest on when they come, and who is banned; it fetches hash layers, never content.
+ *
+ *  - Two roots: the layer of the second is fetched, too (it is at most 64 KiB: cheaper than a descent by hash
+ *    messages is in round trips). Pieces in which the two differ come from the mirror alone, the first of them at once;
+ *    what the mirror gives drops the tree that it contradicts.
+ *  - Nobody is banned for a root or a hash before the whole SHA-256 has held: the mirror may be the liar. A peer whose
+ *    bytes contradict its own statement is banned at once.
+ * Source: docs/protocol.md "What a hash of a part is worth", "Blame".
+ */
+import type { Entry } from '../archive/entry.ts';
+import { log } from '../lib/log.ts';
+import type { Servable } from '../swarm/library.ts';
+import type { Offer } from '../swarm/offer.ts';
+import { HASH_BYTES, layerRoot, PieceHasher } from '../torrent/merkle.ts';
+import type { Pieces } from '../torrent/pieces.ts';
+import type { FlightParts } from './flight-parts.ts';
+import { PieceWords } from './piece-words.ts';
+import { HAVE } from './plan.ts';
+import { FROM_HEARSAY, FROM_MIRROR, FROM_NOBODY, FROM_ROOT, type Progress } from './progress.ts';
+import { Roots } from './roots.ts';
+
+export interface FlightTrustHost {
+  readonly entry: Entry;
+  readonly name: string;
+  readonly pieces: Pieces;
+  readonly progress: Progress;
+  readonly ended: boolean;
+  /** Readers were promised nothing but the mirror's own bytes. */
+  readonly promised: boolean;
+  offers(): Iterable<Offer>;
+  /** Another tree is followed, or none; or there is something new to plan with. */
+  treeChanged(): void;
+  /** Nothing can be had from this offer. */
+  useless(offer: Offer): void;
+  /** What rests on a tree that turned out false, and may have been shown, is missing again. */
+  misled(pieces: readonly number[]): void;
+}
+
+interface FollowedRoot {
+  readonly sinceMs: number;
+  readonly hex: string;
+  readonly bytes: Uint8Array;
+  layer: Uint8Array | undefined;
+}
+
+/** What may be asked of an offer. */
+export interface Askable {
+  readonly all: boolean;
+  has(piece: number): boolean;
+}
+
+/** More trees than this are not compared in one flight: each costs a piece of the mirror at most. */
+const MAX_RIVALS = 16;
+
+const diary = log.withTag('acquire');
+
+export class FlightTrust {
+  readonly words = new PieceWords();
+  readonly #host: FlightTrustHost;
+  readonly #parts: FlightParts;
+  readonly #roots: Roots;
+  readonly #hasher: PieceHasher;
+  /** The root followed now, and its layer once it is here. */
+  #root: FollowedRoot | undefined;
+  /** Another root that whole peers state: compared with the one that is followed. */
+  #rival: FollowedRoot | undefined;
+  #rivals = 0;
+  /** Pieces that the two trees disagree about. */
+  readonly #differing = new Set<number>();
+  /** How often the whole has turned out wrong: after that hearsay counts for nothing here. */
+  #wrongs = 0;
+
+  constructor(host: FlightTrustHost, parts: FlightParts) {
+    this.#host = host;
+    this.#parts = parts;
+    this.#roots = new Roots(host.entry.root);
+    this.#hasher = new PieceHasher(host.pieces);
+  }
+
+  /** The tree that pieces are verified under now. */
+  get tree(): NonNullable<Servable['tree']> | undefined {
+    const root = this.#root;
+    return root?.layer && { root: root.bytes, layer: root.layer };
+  }
+
+  /** The followed root comes from the signed Release: what holds under it needs no further proof. */
+  get isSigned(): boolean {
+    return this.#root !== undefined && this.#root.hex === this.#roots.signedHex;
+  }
+
+  /** After so many wrong wholes no peer's unproven tree is believed while the mirror works: each would cost readers a transfer. */
+  get isMisled(): boolean {
+    return this.#wrongs > (this.#host.pieces.isSingle ? 1 : 0);
+  }
+
+  get wrongs(): number {
+    return this.#wrongs;
+  }
+
+  /** Since when the layer of the followed root is on its way; undefined when none is. */
+  get layerSinceMs(): number | undefined {
+    return this.#root && !this.#root.layer ? this.#root.sinceMs : undefined;
+  }
+
+  /** A piece that tells which of two trees is false, once the mirror has given it. */
+  get telling(): number | undefined {
+    for (const piece of this.#differing) return piece;
+    return undefined;
+  }
+
+  // ---- what peers state ----
+
+  heard(offer: Offer): void {
+    this.#roots.note(offer);
+    this.words.stated(offer.peer, offer.fresh());
+    this.follow();
+  }
+
+  /** An offer is gone. Nobody is left who states the root we follow, and nothing rests on it: another may be followed. */
+  left(): void {
+    const root = this.#root;
+    if (!root?.layer || this.#host.progress.origin.includes(FROM_ROOT)) return;
+    for (const { rootHex } of this.#host.offers()) if (rootHex === root.hex) return;
+    this.#unfollow();
+  }
+
+  /**
+   * What may be asked of this offer; undefined when its bytes couldn't be judged. What two trees differ in is left to
+   * the mirror, while it works.
+   */
+  askable(offer: Offer, mirrorWorks: boolean): Askable | undefined {
+    if (this.#host.pieces.isSingle || this.#follows(offer)) {
+      if (this.#differing.size === 0 || !mirrorWorks)
+        return { all: offer.all, has: (piece) => offer.has(piece) };
+      return { all: false, has: (piece) => offer.has(piece) && !this.#differing.has(piece) };
+    }
+    if (offer.hashes.size === 0 || this.#wrongs > 0) return undefined;
+    const { words } = this;
+    return {
+      all: false,
+      has: (piece) => offer.has(piece) && offer.hashes.has(piece) && !words.isDisputed(piece),
+    };
+  }
+
+  #follows(offer: Offer): boolean {
+    return this.#root?.layer !== undefined && offer.rootHex === this.#root.hex;
+  }
+
+  // ---- trees ----
+
+  /** Follows a root, where peers state one, and looks whether apt may see what rests on it. */
+  follow(): void {
+    const { pieces, progress } = this.#host;
+    if (pieces.isSingle) return;
+    if (!this.#root) {
+      const offer = this.#roots.choose(this.#host.offers());
+      if (offer?.root) this.#root = this.#fetchLayer(offer, offer.root);
+    }
+    if (!this.#root?.layer) return;
+    if (!this.isSigned) this.#compare(this.#root);
+    // Whoever was promised the mirror's bytes sees a peer's only when the whole is proven.
+    if (progress.rootReleased || (this.#host.promised && !this.isSigned)) return;
+    if (this.#root && this.#roots.released(this.#root.hex)) progress.releaseRoot();
+  }
+
+  #unfollow(): void {
+    this.#root = undefined;
+    this.#host.progress.withholdRoot();
+    this.follow();
+    this.#host.treeChanged();
+  }
+
+  #fetchLayer(offer: Offer, bytes: Uint8Array): FollowedRoot {
+    const sinceMs = this.#parts.clock.nowMs();
+    const root: FollowedRoot = { hex: offer.rootHex, bytes, layer: undefined, sinceMs };
+    const isOpen = () => (this.#root === root || this.#rival === root) && !this.#host.ended;
+    offer.peer.layer(offer).then(
+      (layer) => {
+        if (!isOpen()) return;
+        root.layer = layer;
+        if (this.#isContradicted(root)) this.#drop(root);
+        this.follow();
+        this.#host.treeChanged();
+      },
+      () => {
+        if (!isOpen()) return;
+        if (this.#root === root) this.#root = undefined;
+        else this.#rival = undefined;
+        this.#host.useless(offer);
+        this.follow();
+        this.#host.treeChanged();
+      },
+    );
+    return root;
+  }
+
+  /** Whether whole peers state another root than the one followed, and where the two differ. */
+  #compare(root: FollowedRoot): void {
+    if (!this.#rival && this.#rivals < MAX_RIVALS) {
+      const offer = this.#roots.rival(this.#host.offers(), root.hex);
+      if (!offer?.root) return;
+      this.#rivals += 1;
+      this.#rival = this.#fetchLayer(offer, offer.root);
+      return;
+    }
+    const rival = this.#rival?.layer;
+    if (!rival || !root.layer || this.#differing.size > 0) return;
+    for (let piece = 0; piece < this.#host.pieces.count; piece += 1) {
+      if (!sameBytes(hashAt(root.layer, piece), hashAt(rival, piece))) this.#differing.add(piece);
+    }
+  }
+
+  /** Whether the mirror has given a piece already that isn't as this tree says. A signed one is right whatever the mirror gives. */
+  #isContradicted({ hex, layer }: FollowedRoot): boolean {
+    if (!layer || hex === this.#roots.signedHex) return false;
+    for (let piece = 0; piece < this.#host.pieces.count; piece += 1) {
+      const word = this.words.of(piece);
+      if (word?.own && !sameBytes(word.hash, hashAt(layer, piece))) return true;
+    }
+    return false;
+  }
+
+  #drop(root: FollowedRoot): void {
+    if (this.#root === root) this.#dropRoot();
+    else if (this.#rival === root) this.#dropRival();
+  }
+
+  /** The mirror's piece has this hash: trees that say otherwise aren't followed any more. */
+  #settle(piece: number, hash: Uint8Array): void {
+    const contradicted = (root: FollowedRoot | undefined) =>
+      root?.layer !== undefined && !sameBytes(hash, hashAt(root.layer, piece));
+    if (contradicted(this.#rival)) this.#dropRival();
+    if (contradicted(this.#root)) this.#dropRoot();
+  }
+
+  #dropRival(): void {
+    if (this.#rival) this.#roots.drop(this.#rival.hex);
+    this.#rival = undefined;
+    this.#differing.clear();
+    this.follow();
+  }
+
+  /** Pieces on which the rival agrees stay; the others never were what they seemed. */
+  #dropRoot(): void {
+    const old = this.#root;
+    if (!old?.layer) return;
+    diary.debug(`${this.#host.name}: the mirror's bytes contradict the tree that peers stated`);
+    this.#roots.drop(old.hex);
+    const next = this.#rival?.layer ? this.#rival : undefined;
+    this.#root = next;
+    this.#rival = undefined;
+    this.#differing.clear();
+    const { origin, state } = this.#host.progress;
+    const lost: number[] = [];
+    for (let piece = 0; piece < state.length; piece += 1) {
+      if (state[piece] !== HAVE || origin[piece] !== FROM_ROOT) continue;
+      if (next?.layer && sameBytes(hashAt(old.layer, piece), hashAt(next.layer, piece))) continue;
+      lost.push(piece);
+      this.words.forget(piece);
+    }
+    this.#host.misled(lost);
+    this.follow();
+    this.#host.treeChanged();
+  }
+
+  // ---- bytes ----
+
+  /** What a piece of a peer rests on; FROM_NOBODY when it is worth nothing. A peer that contradicts itself is banned. */
+  judge(
+    offer: Offer,
+    piece: number,
+    bytes: Uint8Array,
+  ): typeof FROM_NOBODY | typeof FROM_ROOT | typeof FROM_HEARSAY {
+    const hash = this.#hasher.hash(bytes);
+    const layer = this.#root?.layer;
+    const follows = this.#follows(offer);
+    let origin: typeof FROM_NOBODY | typeof FROM_ROOT | typeof FROM_HEARSAY = FROM_NOBODY;
+    if (layer && sameBytes(hash, hashAt(layer, piece))) {
+      origin = FROM_ROOT;
+    } else {
+      const stated = follows && layer ? hashAt(layer, piece) : offer.hashes.get(piece)?.hash;
+      if (stated && !sameBytes(stated, hash)) {
+        this.#parts.swarms.ban(offer.peer, 'bytes that contradict the hash it stated');
+        return FROM_NOBODY;
+      }
+      // It says one thing, the tree another: neither is proven, the mirror decides.
+      if (stated && layer === undefined) origin = FROM_HEARSAY;
+    }
+    if (origin !== FROM_NOBODY) this.words.known(piece, { hash, own: false });
+    return origin;
+  }
+
+  /**
+   * A piece of the mirror: its hash is our own word. False when a signed tree says otherwise: then the mirror's bytes
+   * are not the file's.
+   */
+  mirrorPiece(piece: number, bytes: Uint8Array): boolean {
+    const hash = this.#hasher.hash(bytes);
+    if (this.isSigned) return this.tree === undefined || sameBytes(hash, hashAt(this.tree.layer, piece));
+    this.words.known(piece, { hash, own: true });
+    this.#settle(piece, hash);
+    return true;
+  }
+
+  /** Whether pieces of the mirror must be hashed even where nobody asks for them. */
+  get checksMirror(): boolean {
+    return this.#root?.layer !== undefined;
+  }
+
+  // ---- the whole ----
+
+  /** The hash that each piece's bytes were found to have, now that the whole holds: then they are the file's own layer. */
+  provenLayer(): Uint8Array | undefined {
+    const { pieces, progress } = this.#host;
+    if (pieces.isSingle) return undefined;
+    const layer = new Uint8Array(pieces.count * HASH_BYTES);
+    for (let piece = 0; piece < pieces.count; piece += 1) {
+      const underRoot = progress.origin[piece] === FROM_ROOT ? this.#root?.layer : undefined;
+      const hash = underRoot ? hashAt(underRoot, piece) : this.words.of(piece)?.hash;
+      if (!hash) return undefined;
+      layer.set(hash, piece * HASH_BYTES);
+    }
+    return layer;
+  }
+
+  /** Somebody must have stated something false: it is worth finding out who. */
+  get isContradictory(): boolean {
+    return this.#roots.contradictory || (this.#wrongs > 0 && this.words.hasStatements);
+  }
+
+  /** The right file is here, and this is its layer: it shows whose own root or hash was false. */
+  condemn(trueLayer: Uint8Array): void {
+    const { swarms } = this.#parts;
+    for (const liar of this.#roots.liars(layerRoot(trueLayer, this.#host.pieces).toHex()))
+      swarms.ban(liar, 'stated a false hash tree');
+    for (const liar of this.words.liars(trueLayer)) swarms.ban(liar, 'stated a false hash as its own');
+  }
+
+  /**
+   * The whole SHA-256 doesn't hold. Returns the pieces to fetch anew: what is least trusted. Under a signed tree that is
+   * what the mirror gave; else what came from peers, and the mirror decides.
+   */
+  wrongWhole(): number[] {
+    const { progress } = this.#host;
+    this.#wrongs += 1;
+    const isSigned = this.isSigned && this.tree !== undefined;
+    const doubtful = isSigned ? [FROM_MIRROR, FROM_HEARSAY] : [FROM_ROOT, FROM_HEARSAY];
+    const dropped: number[] = [];
+    for (let piece = 0; piece < progress.state.length; piece += 1) {
+      if (!doubtful.includes(progress.origin[piece] ?? FROM_NOBODY)) continue;
+      dropped.push(piece);
+      this.words.forget(piece);
+    }
+    if (!isSigned) {
+      if (this.#root) this.#roots.drop(this.#root.hex);
+      this.#root = undefined;
+      this.#rival = undefined;
+      this.#differing.clear();
+    }
+    return dropped;
+  }
+
+  /** All came from the mirror and is wrong: what was dropped on its word counts again. Returns all that is here. */
+  doubtMirror(): number[] {
+    this.#roots.reinstate();
+    this.words.disown();
+    return [...this.#host.progress.state.keys()].filter((piece) => this.#host.progress.state[piece] === HAVE);
+  }
+}
+
+function hashAt(layer: Uint8Array, piece: number): Uint8Array {
+  return layer.subarray(piece * HASH_BYTES, (piece + 1) * HASH_BYTES);
+}
+
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return Buffer.compare(a, b) === 0;
+}
