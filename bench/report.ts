@@ -7,6 +7,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { reportApt } from './apt-report.ts';
+import { reportCrowd } from './crowd-report.ts';
 import { markdownTable } from './lib/markdown.ts';
 import { type BenchResult, newestResult, resultsDir } from './lib/results.ts';
 import { reportMakeTorrent } from './make-torrent-report.ts';
@@ -22,6 +23,7 @@ function main(): void {
   const text = [
     section('apt', 'APT through a cache', reportApt),
     section('peer-to-peer', 'From one node to another', reportPeerToPeer),
+    section('crowd', 'Crowds on lines of 20 Mbit/s', reportCrowd),
     section('start-up', 'Start and idle memory', reportStartUp),
     section('make-torrent', 'make-torrent', reportMakeTorrent),
     section('micro', 'Inner loops', reportMicro),

@@ -14,6 +14,8 @@ export interface BenchClientOptions {
   readonly keyring: string;
   /** Acquire::http::Proxy, or "DIRECT". */
   readonly proxy: string;
+  /** What to put before apt-get, to run it elsewhere. */
+  readonly prefix?: readonly string[];
 }
 
 export interface ClientOutcome {
@@ -27,12 +29,14 @@ export interface ClientOutcome {
   readonly firstError: string;
 }
 
-const LIMIT_MS = 600_000;
+const LIMIT_MS = 1_800_000;
 
 export class BenchClient implements Disposable {
   readonly #root: string;
+  readonly #prefix: readonly string[];
 
-  constructor({ sources, keyring, proxy }: BenchClientOptions) {
+  constructor({ sources, keyring, proxy, prefix = [] }: BenchClientOptions) {
+    this.#prefix = prefix;
     const root = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'debtorrent-apt-'));
     this.#root = root;
     const directories =
@@ -59,20 +63,31 @@ Acquire::Retries "0"; Acquire::http::Timeout "120"; Acquire::http::Proxy "${prox
 
   /** `apt-get update`, then `apt-get download` of the packages (none: update only). */
   async run(packages: readonly string[]): Promise<ClientOutcome> {
-    const downloads = join(this.#root, 'downloads');
     const update = await this.#aptGet(['update'], this.#root);
-    const download =
+    const download = await this.download(packages);
+    return {
+      ...download,
+      updateSeconds: update.seconds,
+      updateFailed: update.code !== 0,
+      firstError: firstErrorIn(update.output) || download.firstError,
+    };
+  }
+
+  /** `apt-get download` of the packages, after an update. */
+  async download(packages: readonly string[]): Promise<ClientOutcome> {
+    const downloads = join(this.#root, 'downloads');
+    const { seconds, output } =
       packages.length > 0
         ? await this.#aptGet(['download', ...packages], downloads)
         : { seconds: 0, output: '' };
     const debs = readdirSync(downloads).filter((name) => name.endsWith('.deb'));
     return {
-      updateSeconds: update.seconds,
-      downloadSeconds: download.seconds,
+      updateSeconds: 0,
+      downloadSeconds: seconds,
       files: debs.length,
       bytes: debs.reduce((sum, name) => sum + statSync(join(downloads, name)).size, 0),
-      updateFailed: update.code !== 0,
-      firstError: /^(?:E|W|Err).*$/m.exec(`${update.output}\n${download.output}`)?.[0].slice(0, 200) ?? '',
+      updateFailed: false,
+      firstError: firstErrorIn(output),
     };
   }
 
@@ -86,7 +101,15 @@ Acquire::Retries "0"; Acquire::http::Timeout "120"; Acquire::http::Proxy "${prox
   ): Promise<{ seconds: number; output: string; code: number }> {
     const started = performance.now();
     const env = { APT_CONFIG: join(this.#root, 'apt.conf'), HOME: this.#root };
-    const { output, code } = await run(['apt-get', '-qq', ...args], { cwd, env, timeoutMs: LIMIT_MS });
+    const { output, code } = await run([...this.#prefix, 'apt-get', '-qq', ...args], {
+      cwd,
+      env,
+      timeoutMs: LIMIT_MS,
+    });
     return { seconds: (performance.now() - started) / 1000, output, code };
   }
+}
+
+function firstErrorIn(output: string): string {
+  return /^(?:E|W|Err).*$/m.exec(output)?.[0].slice(0, 200) ?? '';
 }

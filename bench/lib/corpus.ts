@@ -11,6 +11,8 @@ export interface Corpus {
   /** All package names. */
   readonly packages: readonly string[];
   readonly bytes: number;
+  /** Size of each package's .deb by name, in the order of the index. */
+  readonly sizes: ReadonlyMap<string, number>;
   /** Below root: the largest .deb, and one of about 20 KB. */
   readonly bigFile: string;
   readonly smallFile: string;
@@ -34,8 +36,19 @@ export function openCorpus(): Corpus {
     keyring: join(root, 'keyring.gpg'),
     suite: 'bookworm',
     packages: readFileSync(join(root, 'packages.txt'), 'utf8').trim().split('\n'),
+    sizes: sizesIn(join(root, 'dists/bookworm/main/binary-amd64/Packages')),
     bytes: debs.reduce((sum, { bytes }) => sum + bytes, 0),
     bigFile: nearestTo(Number.MAX_SAFE_INTEGER),
     smallFile: nearestTo(SMALL_BYTES),
   };
+}
+
+function sizesIn(packages: string): Map<string, number> {
+  const stanzas = readFileSync(packages, 'utf8').split('\n\n');
+  const field = (stanza: string, name: string) => new RegExp(`^${name}: (.*)$`, 'm').exec(stanza)?.[1] ?? '';
+  return new Map(
+    stanzas
+      .filter((stanza) => stanza.trim() !== '')
+      .map((stanza) => [field(stanza, 'Package'), Number(field(stanza, 'Size'))]),
+  );
 }

@@ -4,6 +4,7 @@
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Machine } from '../../test/fixtures/network.ts';
 import { freeLowPort } from './free-low-port.ts';
 import { Service } from './service.ts';
 
@@ -11,30 +12,37 @@ export interface MirrorWork {
   /** Body bytes sent. */
   readonly bytes: number;
   readonly requests: number;
+  /** The part of `bytes` that is files of the pool. */
+  readonly poolBytes: number;
 }
+
+const HTTP_PORT = 80;
 
 /** Serves an archive at /debian/. While a file "closed" lies in `directory`, every request for pool/ gets a 503. */
 export class Origin implements AsyncDisposable {
   readonly service: Service;
-  /** "127.0.0.1:8080" */
+  /** "127.0.0.1:8080", as it stands in URLs. */
   readonly hostPort: string;
   readonly #directory: string;
   #counted = 0;
 
-  static async start(archiveRoot: string, directory: string): Promise<Origin> {
-    const port = await freeLowPort();
+  /** On a free port of 127.0.0.1, or on `machine` as mirrors are. */
+  static async start(archiveRoot: string, directory: string, machine?: Machine): Promise<Origin> {
+    const host = machine?.address ?? '127.0.0.1';
+    const port = machine ? HTTP_PORT : await freeLowPort();
     const closed = join(directory, 'closed');
     const service = await startNginx(
       directory,
       port,
       `server {
-  listen 127.0.0.1:${port};
+  listen ${host}:${port};
   if (-f ${closed}) { rewrite ^/debian/pool/ /closed last; }
   location = /closed { return 503; }
   location /debian/ { alias ${archiveRoot}/; }
 }`,
+      machine,
     );
-    return new Origin(service, `127.0.0.1:${port}`, directory);
+    return new Origin(service, machine ? host : `${host}:${port}`, directory);
   }
 
   private constructor(service: Service, hostPort: string, directory: string) {
@@ -61,9 +69,12 @@ export class Origin implements AsyncDisposable {
       .split('\n')
       .slice(0, -1);
     this.#counted = log.lastIndexOf('\n') + 1;
+    const bytesOf = (some: readonly string[]) =>
+      some.reduce((sum, line) => sum + Number(line.split(' ')[1]), 0);
     return {
       requests: lines.length,
-      bytes: lines.reduce((sum, line) => sum + Number(line.split(' ')[1]), 0),
+      bytes: bytesOf(lines),
+      poolBytes: bytesOf(lines.filter((line) => line.includes(' /debian/pool/'))),
     };
   }
 
@@ -73,7 +84,12 @@ export class Origin implements AsyncDisposable {
 }
 
 /** An nginx of two workers in the foreground, with everything it writes in `directory`. `http` goes into its http block. */
-export function startNginx(directory: string, port: number, http: string): Promise<Service> {
+export function startNginx(
+  directory: string,
+  port: number,
+  http: string,
+  machine?: Machine,
+): Promise<Service> {
   mkdirSync(directory, { recursive: true });
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
     .map((kind) => `${kind}_temp_path ${directory}/${kind};`)
@@ -93,5 +109,6 @@ ${http}
 }
 `,
   );
-  return Service.start({ command: ['nginx', '-c', config], port, logFile: join(directory, 'log') });
+  const command = ['nginx', '-c', config];
+  return Service.start({ command, port, logFile: join(directory, 'log'), machine });
 }

@@ -5,6 +5,7 @@
 import { openSync, readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import type { Subprocess } from 'bun';
+import type { Machine } from '../../test/fixtures/network.ts';
 import { PLAIN_ENV } from '../../test/fixtures/run.ts';
 
 export interface ServiceOptions {
@@ -12,6 +13,8 @@ export interface ServiceOptions {
   /** On 127.0.0.1. */
   readonly port: number;
   readonly logFile: string;
+  /** Where it runs, when not among us; it then must listen on that machine's address, or on all. */
+  readonly machine?: Machine | undefined;
 }
 
 const START_LIMIT_MS = 30_000;
@@ -29,14 +32,19 @@ export class Service implements AsyncDisposable {
   readonly #child: Subprocess;
 
   /** Throws, with the end of its log, when the program ends or doesn't listen within half a minute. */
-  static async start({ command, port, logFile }: ServiceOptions): Promise<Service> {
-    if (await listens(port)) throw new Error(`port ${port} is in use`);
+  static async start({ command, port, logFile, machine }: ServiceOptions): Promise<Service> {
+    const isReady = () => (machine ? listensThere(machine, port) : listens(port));
+    if (await isReady()) throw new Error(`port ${port} is in use`);
     const log = openSync(logFile, 'a');
     const started = performance.now();
-    const child = Bun.spawn([...command], { cwd: '/', env: PLAIN_ENV, stdio: ['ignore', log, log] });
+    const child = Bun.spawn([...(machine?.prefix ?? []), ...command], {
+      cwd: '/',
+      env: PLAIN_ENV,
+      stdio: ['ignore', log, log],
+    });
     running.add(child);
     void child.exited.then(() => running.delete(child));
-    while (!(await listens(port))) {
+    while (!(await isReady())) {
       const isDead = child.exitCode !== null || child.signalCode !== null;
       if (isDead || performance.now() - started > START_LIMIT_MS) {
         child.kill('SIGKILL');
@@ -73,4 +81,13 @@ function listens(port: number): Promise<boolean> {
     });
     socket.once('error', () => resolve(false));
   });
+}
+
+/** Asked over there. */
+async function listensThere({ prefix, address }: Machine, port: number): Promise<boolean> {
+  const probes = ['127.0.0.1', address].map(
+    (host) =>
+      Bun.spawn([...prefix, 'bash', '-c', `: </dev/tcp/${host}/${port}`], { stderr: 'ignore' }).exited,
+  );
+  return (await Promise.all(probes)).includes(0);
 }
