@@ -16,6 +16,7 @@ export function reportCrowd({ records }: BenchResult<CrowdRecord>): string {
   const headers = [
     'scenario',
     'setup',
+    'nodes',
     'MB each',
     'slowest s',
     'fastest s',
@@ -49,6 +50,7 @@ function row(ofScenario: readonly CrowdRecord[], setup: string): string[] {
   return [
     own[0]?.scenario ?? '',
     setup,
+    text(({ nodes }) => nodes, 0),
     text(({ bytesEach }) => bytesEach / MB, 1),
     medianAndRange(
       whole.map(({ slowestSeconds }) => slowestSeconds),

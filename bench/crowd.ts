@@ -4,7 +4,7 @@
  * against apt-get without a daemon on the same lines. Needs root.
  *
  *   sudo node scripts/bun.mjs bench/crowd.ts [--only one-large,upgrade,seed,alone,fast-mirror,lan] [--rounds 1]
- *     [--plain-rounds 1] [--quiet-seconds 30] [--keep-logs DIR]
+ *     [--crowd 16] [--plain-rounds 1] [--quiet-seconds 30] [--keep-logs DIR]
  *
  * Plain apt-gets in `upgrade` take minutes; they run in the first `--plain-rounds` rounds. `--keep-logs` makes the
  * daemons write debug logs, which cost them time.
@@ -25,12 +25,13 @@ async function main(): Promise<void> {
     options: {
       only: { type: 'string' },
       rounds: { type: 'string', default: '1' },
+      crowd: { type: 'string', default: '16' },
       'plain-rounds': { type: 'string', default: '1' },
       'quiet-seconds': { type: 'string', default: '30' },
       'keep-logs': { type: 'string' },
     },
   });
-  const rounds = Number(values.rounds);
+  const [rounds, crowd] = [Number(values.rounds), Number(values.crowd)];
   const scenarios = chooseScenarios(values.only);
   const corpus = openCorpus();
   using directory = workDir('crowd');
@@ -38,6 +39,7 @@ async function main(): Promise<void> {
     'crowd',
     {
       rounds,
+      crowd,
       scenarios: scenarios.map(({ name }) => name).join(' '),
       tcp: readFileSync('/proc/sys/net/ipv4/tcp_congestion_control', 'utf8').trim(),
     },
@@ -48,6 +50,7 @@ async function main(): Promise<void> {
     for (const { name, play } of scenarios) {
       const stage: Stage = {
         corpus,
+        crowd,
         withPlain: round < Number(values['plain-rounds']),
         async open(options) {
           await quietMachine(Number(values['quiet-seconds']));

@@ -20,6 +20,8 @@ export interface Stage {
   /** A new world, alone on the machine as far as the bench goes. */
   readonly open: (options: Pick<WorldOptions, 'subnet' | 'mirrorLine'>) => Promise<World>;
   readonly record: (setup: string, course: Course, boundSeconds?: number) => void;
+  /** How many are at once in the two great crowds. */
+  readonly crowd: number;
   /** Whether to run the long plain runs, too. */
   readonly withPlain: boolean;
 }
@@ -38,17 +40,16 @@ const FAST_MIRROR = { upMbit: 1000, downMbit: 1000 };
 const GENEROUS = ['--upload-limit', '0'];
 const SEED_BYTES_PER_SECOND = 10_000_000;
 
-const CROWD = 16;
 const UPGRADE_FILES = 60;
 const LARGE_BYTES = 64_000_000;
 const SEEDED_BYTES = 205_000_000;
 
 const oneLarge: Scenario = {
   name: 'one-large',
-  title: `${CROWD} nodes at once, one .deb of about 64 MB; nodes and mirror 20 Mbit/s`,
-  async play({ corpus, open, record }) {
+  title: 'a crowd at once, one .deb of about 64 MB; nodes and mirror 20 Mbit/s',
+  async play({ corpus, crowd, open, record }) {
     await using world = await open({ subnet: WIDE_NETWORK, mirrorLine: HOME });
-    const nodes = await world.many(CROWD, () => world.node({ line: HOME, args: GENEROUS }));
+    const nodes = await world.many(crowd, () => world.node({ line: HOME, args: GENEROUS }));
     await world.prepare(nodes);
     const packages = [nearestInSize(corpus, LARGE_BYTES)];
     const course = await world.download(nodes, packages);
@@ -58,17 +59,17 @@ const oneLarge: Scenario = {
 
 const upgrade: Scenario = {
   name: 'upgrade',
-  title: `${CROWD} nodes at once, ${UPGRADE_FILES} packages; nodes and mirror 20 Mbit/s`,
-  async play({ corpus, open, record, withPlain }) {
+  title: `a crowd at once, ${UPGRADE_FILES} packages; nodes and mirror 20 Mbit/s`,
+  async play({ corpus, crowd, open, record, withPlain }) {
     const packages = mixedPackages(corpus);
     {
       await using world = await open({ subnet: WIDE_NETWORK, mirrorLine: HOME });
-      const nodes = await world.many(CROWD, () => world.node({ line: HOME, args: GENEROUS }));
+      const nodes = await world.many(crowd, () => world.node({ line: HOME, args: GENEROUS }));
       await world.prepare(nodes);
       const course = await world.download(nodes, packages);
       record('debtorrent', course, boundSeconds(course, HOME_MBIT, HOME_MBIT));
     }
-    if (withPlain) await plainCrowd({ open, record, packages, count: CROWD, line: HOME, mirrorLine: HOME });
+    if (withPlain) await plainCrowd({ open, record, packages, count: crowd, line: HOME, mirrorLine: HOME });
   },
 };
 
