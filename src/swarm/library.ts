@@ -7,8 +7,8 @@ import { readSync } from 'node:fs';
 import { type Clock, systemClock } from '../lib/clock.ts';
 import type { Sha256 } from '../lib/sha256.ts';
 import type { OpenFile, Store } from '../store/store.ts';
-import { layerRoot } from '../torrent/merkle.ts';
 import { Pieces } from '../torrent/pieces.ts';
+import { type FileTree, TreeCache } from './tree-cache.ts';
 
 /** One file as it can be served. */
 export interface Servable {
@@ -16,7 +16,7 @@ export interface Servable {
   readonly pieces: Pieces;
   readonly swarms: readonly string[];
   /** The root it is served under and its layer; undefined for a file of one piece. */
-  readonly tree: { readonly root: Uint8Array; readonly layer: Uint8Array } | undefined;
+  readonly tree: FileTree | undefined;
   /** Hashes of single pieces while no tree is known: our own word, or what others stated. Undefined once there is a tree. */
   readonly hearsay:
     | { of(piece: number): { readonly hash: Uint8Array; readonly own: boolean } | undefined }
@@ -41,6 +41,7 @@ export class Library {
   readonly #store: Store;
   readonly #computeLayer: ComputeLayer;
   readonly #growing = new Map<Sha256, Servable>();
+  readonly #trees = new TreeCache();
   readonly #computing = new Map<Sha256, Promise<Servable | undefined>>();
 
   #lastComputed: Promise<void> = Promise.resolve();
@@ -76,11 +77,8 @@ export class Library {
       if (!file.swarms.some(inSwarm)) return undefined;
       const pieces = new Pieces(file.sizeBytes);
       if (pieces.isSingle) return new StoredServable(this.#store, key, pieces, file.swarms, undefined);
-      const layer = this.#store.layer(key);
-      if (layer?.length === pieces.count * 32) {
-        const tree = { layer, root: layerRoot(layer, pieces) };
-        return new StoredServable(this.#store, key, pieces, file.swarms, tree);
-      }
+      const tree = this.#trees.get(key, pieces, () => this.#store.layer(key));
+      if (tree) return new StoredServable(this.#store, key, pieces, file.swarms, tree);
       return this.#compute(key, pieces, file.swarms);
     }
     const growing = this.#growing.get(key);
@@ -131,7 +129,13 @@ export class Library {
     if (!open) return undefined;
     const layer = await this.#computeLayer(open.fd, pieces);
     this.#store.setLayer(key, layer);
-    return new StoredServable(this.#store, key, pieces, swarms, { layer, root: layerRoot(layer, pieces) });
+    return new StoredServable(
+      this.#store,
+      key,
+      pieces,
+      swarms,
+      this.#trees.get(key, pieces, () => layer),
+    );
   }
 }
 

@@ -80,6 +80,19 @@ describe('Library.find()', () => {
     expect(library.find(file.entry.key, inSwarm)).not.toBeInstanceOf(Promise);
   });
 
+  test('asking again, and for others, costs neither a look at the layer nor another copy of it', async () => {
+    const { clock, store, library, keep } = scene();
+    const file = poolFile(2 * MIB);
+    keep(file);
+    await clock.until(Promise.resolve(library.find(file.entry.key, inSwarm)));
+    store.layer = () => {
+      throw new Error('read again');
+    };
+    const [first, second] = [1, 2].map(() => library.find(file.entry.key, inSwarm) as Servable);
+    expect(first?.tree?.layer).toHaveLength(8 * 32);
+    expect(second?.tree).toBe(first?.tree as NonNullable<Servable['tree']>);
+  });
+
   test('many at once are computed one after the other: files are held open one at a time', async () => {
     const { clock, library, keep, counts } = scene();
     const files = Array.from({ length: 5 }, (_, i) => poolFile(600 * 1024, i + 1));
