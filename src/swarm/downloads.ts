@@ -51,7 +51,7 @@ export class Downloads {
   #forgivenMs = 0;
   #awaitingFirst = false;
   #unaskedBytes = 0;
-  /** Of cancelled requests: may still come, through no fault of the peer's. */
+  /** Of cancelled requests that were answered neither by PIECE nor by REJECT. */
   #cancelledBytes = 0;
   #maxRequestBytes = BLOCK_BYTES;
   /** The PIECE being received. */
@@ -133,11 +133,7 @@ export class Downloads {
     const number = offer.firstPiece + piece;
     const asked = this.#asked.get(number);
     if (!asked || asked.offer !== offer) return;
-    this.#drop(number, asked);
-    for (const [begin, length] of asked.blocks) {
-      this.#cancelledBytes += length;
-      this.#host.send(encodeCancel({ index: number, begin, length }));
-    }
+    this.#takeBack(number, asked);
     if (this.#queuedBytes > 0) return;
     const now = this.#host.clock.nowMs();
     if (now - (this.#owesSinceMs ?? now) < STALL_MS) this.#owesSinceMs = undefined;
@@ -153,11 +149,15 @@ export class Downloads {
     return lost;
   }
 
-  /** REJECT. The piece as a whole is given up and returned. */
-  rejected({ index }: BlockRef): { offer: Offer; piece: number } | undefined {
+  /** REJECT. The piece as a whole is given up and returned. Of a block that isn't asked for (any more): nothing. */
+  rejected({ index, begin, length }: BlockRef): { offer: Offer; piece: number } | undefined {
     const asked = this.#asked.get(index);
-    if (!asked) return undefined;
-    this.#drop(index, asked);
+    if (asked?.blocks.get(begin) !== length) {
+      this.#cancelledBytes = Math.max(0, this.#cancelledBytes - length);
+      return undefined;
+    }
+    asked.blocks.delete(begin);
+    this.#takeBack(index, asked);
     this.#heard();
     return { offer: asked.offer, piece: asked.piece };
   }
@@ -211,6 +211,15 @@ export class Downloads {
     this.#heard();
     if (!offer.closed) offer.want.seeker.arrived(offer, piece, bytes);
     this.#host.buffers.give(bytes);
+  }
+
+  /** What is still to come of a piece may come all the same, through no fault of the peer's. */
+  #takeBack(number: number, asked: Asked): void {
+    this.#drop(number, asked);
+    for (const [begin, length] of asked.blocks) {
+      this.#cancelledBytes += length;
+      this.#host.send(encodeCancel({ index: number, begin, length }));
+    }
   }
 
   /** The peer has answered something. */

@@ -184,6 +184,34 @@ describe('Downloads', () => {
     expect(downloads.queuedBytes).toBe(0);
   });
 
+  test('REJECT of one block takes the others back; what comes of them all the same is no offence', () => {
+    const { downloads, offer, requests, cancels, give, arrived } = scene();
+    for (let i = 0; i < 400; i += 1) {
+      downloads.ask(offer, i % 32);
+      const blocks = requests().slice(-16);
+      downloads.rejected(blocks[0] as BlockRef);
+      expect(cancels().slice(-15)).toMatchObject(blocks.slice(1).map(({ begin }) => ({ begin })));
+      for (const block of blocks.slice(1)) give(block);
+    }
+    expect(arrived).toEqual([]);
+    expect(downloads.queuedBytes).toBe(0);
+  });
+
+  test('REJECT of a block that was cancelled settles it, and does not cost the piece when that is asked for again', () => {
+    const { downloads, offer, requests, give } = scene();
+    for (let i = 0; i < 128; i += 1) {
+      downloads.ask(offer, 0);
+      downloads.cancel(offer, 0);
+    }
+    for (const block of requests()) expect(downloads.rejected(block)).toBeUndefined();
+    downloads.ask(offer, 0);
+    expect(downloads.rejected({ index: 100, begin: 0, length: BLOCK_BYTES - 1 })).toBeUndefined();
+    expect(downloads.queuedBytes).toBe(256 * KIB);
+    const unasked = { index: 5, begin: 0, length: 256 * KIB };
+    for (let i = 0; i < 128; i += 1) give(unasked);
+    expect(() => give(unasked)).toThrow(ProtocolError);
+  });
+
   test('close() gives back what was asked for', () => {
     const { downloads, offer } = scene();
     downloads.ask(offer, 1);
