@@ -1,82 +1,38 @@
-/** The vectors, tables and limits of docs/protocol.md against the code: who builds a node by the document gets ours. */
+/** The vectors and tables of docs/protocol.md against the code: who builds a node by the document gets ours. */
 import { describe, expect, test } from 'bun:test';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { rankOf } from '../../src/acquire/crowd.ts';
+import { archiveIdentity } from '../../src/archive/identity.ts';
+import type { Release } from '../../src/archive/release.ts';
 import { parseSha256, type Sha256 } from '../../src/lib/sha256.ts';
-import { swarmInfo, swarmInfoHash } from '../../src/torrent/archive-identity.ts';
+import { parseSwarmInfo, swarmInfo, swarmInfoHash } from '../../src/torrent/archive-identity.ts';
 import { decodeDtorrent, encodeDtorrent } from '../../src/torrent/dtorrent.ts';
 import { FileTableBuilder } from '../../src/torrent/file-table-builder.ts';
 import { answerHashRequest, verifyHashes } from '../../src/torrent/hash-proof.ts';
 import { LayerBuilder } from '../../src/torrent/layer-builder.ts';
 import { Pieces } from '../../src/torrent/pieces.ts';
-import {
-  type ArchiveMessage,
-  blindSwarm,
-  decodeArchiveMessage,
-  encodeArchiveMessage,
-  Grade,
-  MAX_ARCHIVE_MESSAGE_BYTES,
-  MAX_CLAIM_ENTRIES,
-  MAX_FILE_BYTES,
-  MAX_HAVE_ENTRIES,
-  MAX_HELLO_SWARMS,
-  MAX_RANGE_NUMBERS,
-  MAX_RANGES,
-  MAX_WANT_KEYS,
-  NUMBER_LIMIT,
-} from '../../src/wire/archive-ext.ts';
-import { encodeExtendedHandshake } from '../../src/wire/extended.ts';
-import { encodeHandshake, reservedBytes } from '../../src/wire/handshake.ts';
-import {
-  BLOCK_BYTES,
-  encodeExtended,
-  encodeHashRequest,
-  MAX_HASHES,
-  MAX_REQUEST_BYTES,
-} from '../../src/wire/message.ts';
-
-const document = readFileSync(join(import.meta.dir, '../../docs/protocol.md'), 'utf8');
+import { blindSwarm } from '../../src/wire/archive-ext.ts';
+import { encodeHashRequest } from '../../src/wire/message.ts';
+import { blocks, hex, tableRows, unhex } from './protocol-document.ts';
+import { HELLO, PEER_A, PEER_B } from './session.ts';
 
 /** Fields of the block "```vector NAME". Reading one marks it, so that none is left unchecked. */
 const read = new Set<string>();
-const blocks = new Map(
-  [...document.matchAll(/^```vector (\S+)\n([\s\S]*?)^```$/gm)].map(([, name = '', body = '']) => [
-    name,
-    new Map(
-      body
-        .trimEnd()
-        .split('\n')
-        .map((line) => line.split(' = ', 2) as [string, string]),
-    ),
-  ]),
+const vectors = new Map(
+  blocks
+    .filter(({ kind }) => kind === 'vector')
+    .map(({ name, body }) => [
+      name,
+      new Map(body.split('\n').map((line) => line.split(' = ', 2) as [string, string])),
+    ]),
 );
 
 function vector(block: string, field: string): string {
-  const value = blocks.get(block)?.get(field);
+  const value = vectors.get(block)?.get(field);
   if (value === undefined) throw new Error(`no "${field}" in vector ${block}`);
   read.add(`${block}: ${field}`);
   return value;
 }
 
-/** Rows of the table below a header line, as cells without thousands separators. */
-function rows(header: string): string[][] {
-  const at = document.indexOf(`\n${header}\n`);
-  if (at < 0) throw new Error(`no table ${header}`);
-  const lines = document
-    .slice(at + 1)
-    .split('\n')
-    .slice(2);
-  const end = lines.findIndex((line) => !line.startsWith('|'));
-  return lines.slice(0, end).map((line) =>
-    line
-      .split('|')
-      .slice(1, -1)
-      .map((cell) => cell.trim()),
-  );
-}
-
-const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
-const unhex = (text: string) => new Uint8Array(Buffer.from(text.replaceAll(' ', ''), 'hex'));
 const text = (bytes: Uint8Array) => Buffer.from(bytes).toString('latin1');
 const keyOf = (field: string): Sha256 => {
   const key = parseSha256(field);
@@ -84,14 +40,12 @@ const keyOf = (field: string): Sha256 => {
   return key;
 };
 
-const identity = () => ({
-  origin: vector('swarm', 'origin'),
-  codename: vector('swarm', 'codename'),
-  architecture: vector('swarm', 'architecture'),
+const identity = (block: string) => ({
+  origin: vector(block, 'origin'),
+  codename: vector(block, 'codename'),
+  architecture: vector(block, 'architecture'),
 });
-const peerA = Buffer.from('-DT0100-aaaaaaaaaaaa');
-const peerB = Buffer.from('-DT0100-bbbbbbbbbbbb');
-const infoHash = () => unhex(vector('swarm', 'info-hash'));
+const peer = (block: string, name: 'A' | 'B') => Buffer.from(vector(block, `peer id ${name}`));
 
 /** "614400 zero bytes". */
 function zeros(block: string): { pieces: Pieces; bytes: Uint8Array; tree: LayerBuilder } {
@@ -103,11 +57,13 @@ function zeros(block: string): { pieces: Pieces; bytes: Uint8Array; tree: LayerB
 }
 
 describe('vectors of docs/protocol.md', () => {
-  test('swarm: info dictionary and info-hash', () => {
-    expect(text(swarmInfo(identity()))).toBe(vector('swarm', 'info'));
-    expect<string>(swarmInfoHash(identity())).toBe(vector('swarm', 'info-hash'));
-    const all = swarmInfoHash({ ...identity(), architecture: 'all' });
-    expect<string>(all).toBe(vector('swarm', 'info-hash of all'));
+  test.each(['swarm', 'flat-repository'])('%s: info dictionary and info-hash', (block) => {
+    const info = swarmInfo(identity(block));
+    expect(text(info)).toBe(vector(block, 'info'));
+    expect(parseSwarmInfo(info)).toEqual(identity(block));
+    expect<string>(swarmInfoHash(identity(block))).toBe(vector(block, 'info-hash'));
+    const all = swarmInfoHash({ ...identity(block), architecture: 'all' });
+    expect<string>(all).toBe(vector(block, 'info-hash of all'));
   });
 
   test('tree: layer and root', () => {
@@ -116,6 +72,12 @@ describe('vectors of docs/protocol.md', () => {
     expect(pieces.count).toBe(Number(vector('tree', 'pieces')));
     expect(hex(tree.layer())).toBe(hex(unhex(vector('tree', 'layer'))));
     expect(hex(tree.root())).toBe(vector('tree', 'root'));
+  });
+
+  test('small-file: its key is the hash of its piece', () => {
+    expect(vector('small-file', 'file')).toBe('hello and LF, six bytes');
+    expect<string>(HELLO.entry.key).toBe(vector('small-file', 'key'));
+    expect(new Pieces(HELLO.bytes.length).count).toBe(Number(vector('small-file', 'pieces')));
   });
 
   test('hash-request: message, hashes and uncle', () => {
@@ -133,56 +95,31 @@ describe('vectors of docs/protocol.md', () => {
     expect(verifyHashes({ root: tree.root(), treeHeight, baseLayer: 4, index: 0, ...parts })).toBe(true);
   });
 
-  test('handshake and extended handshake', () => {
-    const handshake = { reserved: reservedBytes('extended', 'fast'), infoHash: infoHash(), peerId: peerA };
-    expect(hex(encodeHandshake(handshake))).toBe(vector('handshake', 'handshake'));
-    const extensions = new Map([
-      ['dt_archive', 1],
-      ['ut_metadata', 2],
-      ['lt_donthave', 3],
-    ]);
-    const payload = encodeExtendedHandshake({
-      extensions,
-      client: 'DebTorrent 0.1.0',
-      requestQueue: 1024,
-      port: 9989,
-      metadataSizeBytes: swarmInfo(identity()).length,
-    });
-    expect(text(payload)).toBe(vector('handshake', 'extended handshake'));
+  test('blind: what stands for a swarm, the same from both ends', () => {
+    const infoHash = unhex(vector('blind', 'info-hash'));
+    expect(hex(infoHash)).toBe(vector('swarm', 'info-hash'));
+    const [a, b] = [peer('blind', 'A'), peer('blind', 'B')];
+    expect([a, b].map(String)).toEqual([PEER_A, PEER_B]);
+    expect(hex(blindSwarm(infoHash, a, b))).toBe(vector('blind', 'blinded'));
+    expect(hex(blindSwarm(infoHash, b, a))).toBe(vector('blind', 'blinded'));
   });
 
-  test('hello, with the swarm blinded', () => {
-    const blinded = blindSwarm(infoHash(), peerB, peerA);
-    expect(hex(blinded)).toBe(vector('hello', 'blinded'));
-    check('hello', 'hello', { kind: 'hello', version: 1, maxRequestBytes: 262_144, swarms: [blinded] });
-  });
-
-  test('messages', () => {
-    const key = keyOf(vector('messages', 'key of hello'));
-    expect<string>(key).toBe(new Bun.CryptoHasher('sha256').update('hello\n').digest('hex'));
-    check('messages', 'want', { kind: 'want', first: 7, keys: [key] });
-    const entry = { want: 7, sizeBytes: 6, firstPiece: 0, grade: Grade.whole };
-    check('messages', 'have', { kind: 'have', entries: [entry] });
-    const root = unhex(vector('tree', 'root'));
-    const part = { want: 8, sizeBytes: 614_400, firstPiece: 1, grade: Grade.relayed, root };
-    check('messages', 'have of a part', {
-      kind: 'have',
-      entries: [{ ...part, pieces: Uint8Array.of(0xa0) }],
+  test('rank: who goes first', () => {
+    const ranks = (['A', 'B'] as const).map((name) => {
+      const rank = rankOf(peer('rank', name), keyOf(vector('rank', 'key')));
+      expect(rank).toBe(vector('rank', `rank of ${name}`));
+      return { name, rank };
     });
-    const ranges = [{ first: 7, count: 1 }];
-    check('messages', 'none', { kind: 'none', ranges: [...ranges, { first: 9, count: 3 }] });
-    check('messages', 'unwant', { kind: 'unwant', ranges });
-    const unwant = encodeExtended(1, encodeArchiveMessage({ kind: 'unwant', ranges }));
-    expect(hex(unwant)).toBe(vector('messages', 'extended unwant'));
+    ranks.sort((a, b) => (a.rank < b.rank ? -1 : 1));
+    expect<string | undefined>(ranks[0]?.name).toBe(vector('rank', 'first'));
   });
 
   test('dtorrent', () => {
     const field = (name: string) => vector('dtorrent', name);
-    const [origin, codename, architecture] = [field('origin'), field('codename'), field('architecture')];
     const files = new FileTableBuilder();
     files.add(field('path'), Number(field('size')), unhex(field('key')));
     const bytes = encodeDtorrent({
-      identity: { origin, codename, architecture },
+      identity: identity('dtorrent'),
       trackers: [[field('announce')]],
       webSeeds: [field('url-list')],
       createdBy: field('created by'),
@@ -195,7 +132,7 @@ describe('vectors of docs/protocol.md', () => {
   });
 
   test('every one of them is checked above', () => {
-    const there = [...blocks].flatMap(([name, fields]) =>
+    const there = [...vectors].flatMap(([name, fields]) =>
       [...fields.keys()].map((field) => `${name}: ${field}`),
     );
     expect(there.length).toBeGreaterThan(20);
@@ -205,7 +142,7 @@ describe('vectors of docs/protocol.md', () => {
 
 test('the table of pieces in docs/protocol.md is what Pieces does', () => {
   const header = '| file size | piece length | pieces | height of the layer | height of the tree |';
-  const table = rows(header).map((cells) => cells.map(Number));
+  const table = tableRows(header).map((cells) => cells.map(Number));
   expect(table.length).toBeGreaterThan(5);
   for (const [size = Number.NaN, ...row] of table) {
     const { pieceLength, count, layerHeight, treeHeight } = new Pieces(size);
@@ -213,26 +150,16 @@ test('the table of pieces in docs/protocol.md is what Pieces does', () => {
   }
 });
 
-test('the limits in docs/protocol.md are those of the decoders', () => {
-  expect(rows('| limit | value |').map(([, value]) => Number(value))).toEqual([
-    MAX_ARCHIVE_MESSAGE_BYTES,
-    MAX_HELLO_SWARMS,
-    MAX_WANT_KEYS,
-    MAX_HAVE_ENTRIES,
-    MAX_CLAIM_ENTRIES,
-    MAX_RANGES,
-    MAX_RANGE_NUMBERS,
-    NUMBER_LIMIT,
-    MAX_FILE_BYTES,
-    BLOCK_BYTES,
-    MAX_REQUEST_BYTES,
-    MAX_HASHES,
-    new Pieces(2 ** 40).count,
-  ]);
+test('the table of identities in docs/protocol.md is what archiveIdentity() does', () => {
+  const table = tableRows('| Origin | Codename | Suite | base | → origin | → codename |');
+  expect(table.length).toBeGreaterThan(5);
+  for (const [origin, codename, suite, base = '', toOrigin, toCodename] of table) {
+    const release = {
+      origin: origin || undefined,
+      codename: codename || undefined,
+      suite: suite || undefined,
+    } as Release;
+    const identity = archiveIdentity(release, 'all', base.replaceAll('`', ''));
+    expect([base, identity.origin, identity.codename]).toEqual([base, toOrigin ?? '', toCodename ?? '']);
+  }
 });
-
-/** The vector is what the message encodes to, and decodes to the message. */
-function check(block: string, field: string, message: ArchiveMessage): void {
-  expect(hex(encodeArchiveMessage(message))).toBe(vector(block, field));
-  expect(decodeArchiveMessage(unhex(vector(block, field)))).toEqual(message);
-}
