@@ -121,6 +121,53 @@ describe('layers of src/', () => {
   test('pure files have no effects', () => {
     expect(impurities(tree)).toEqual([]);
   });
+
+  test('what peers say is handled in one go: nothing in swarm waits but where nobody speaks', () => {
+    expect(waitingFiles(tree, 'swarm')).toEqual(MAY_WAIT);
+  });
+
+  test('only a flight writes files into the store', () => {
+    expect(storeWriters(tree)).toEqual(['acquire']);
+  });
+});
+
+/** Files of a room with an `await` or an async function. */
+function waitingFiles(files: Tree, room: string): string[] {
+  const waits = (text: string) => /\b(?:async|await)\b/.test(transpiler.transformSync(text));
+  return [...files].filter(([path, text]) => roomOf(path) === room && waits(text)).map(([path]) => path);
+}
+
+/** Sockets before there is a dialogue, piece layers of stored files, and the end. */
+const MAY_WAIT = ['swarm/library.ts', 'swarm/swarms.ts', 'swarm/tcp.ts'];
+
+/** Rooms above the store that make a file of it. */
+function storeWriters(files: Tree): string[] {
+  const writers = [...files].filter(
+    ([path, text]) =>
+      roomOf(path) !== 'store' && /\.(?:createPartial|commit)\(/.test(transpiler.transformSync(text)),
+  );
+  return [...new Set(writers.map(([path]) => roomOf(path)))];
+}
+
+describe('waitingFiles() and storeWriters() find', () => {
+  test('an await and an async function, but no word in a comment', () => {
+    const files = new Map([
+      ['swarm/a.ts', 'export const a = async () => {};'],
+      ['swarm/b.ts', 'export async function b() { await 1; }'],
+      ['swarm/c.ts', '/** Does not await. */\nexport const c = 1;'],
+      ['store/d.ts', 'export const d = async () => {};'],
+    ]);
+    expect(waitingFiles(files, 'swarm')).toEqual(['swarm/a.ts', 'swarm/b.ts']);
+  });
+
+  test('who makes or commits a partial file', () => {
+    const files = new Map([
+      ['store/store.ts', 'export const s = (p: any) => p.commit({});'],
+      ['swarm/a.ts', 'export const a = (s: any) => s.createPartial("k", 1);'],
+      ['proxy/b.ts', 'export const b = (p: any) => p.commit({});'],
+    ]);
+    expect(storeWriters(files)).toEqual(['swarm', 'proxy']);
+  });
 });
 
 describe('brokenArrows() finds', () => {
