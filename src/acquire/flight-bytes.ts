@@ -1,6 +1,7 @@
 /**
  * Where a flight keeps its bytes until they are a file of the store: in memory while it is one piece (512 KiB at
- * most, not shown to anyone before it is verified), else in a partial file of the store. When the store can't take
+ * most, not shown to anyone before it is verified), else in a partial file of the store, which is kept with the pieces
+ * that it has when the flight ends before it lands. When the store can't take
  * it (full, read-only), files of a bearable size fly in memory all the same: a verified file is served even then.
  */
 import { readSync } from 'node:fs';
@@ -9,10 +10,13 @@ import { type Sha256, sha256Of } from '../lib/sha256.ts';
 import type { PartialFile, Store } from '../store/store.ts';
 import type { Pieces } from '../torrent/pieces.ts';
 import type { Hasher, WholeHash } from './hasher.ts';
+import { KeptPieces } from './kept-pieces.ts';
 
 export interface FlightBytes {
   /** The store's partial file; undefined in memory. */
   readonly partial: PartialFile | undefined;
+  /** What an earlier flight left, and what this one would leave. */
+  readonly kept: KeptPieces;
   write(offset: number, bytes: Uint8Array): void;
   /** At most `maxBytes` from `offset`; the caller may keep it. */
   read(offset: number, maxBytes: number): Uint8Array;
@@ -24,6 +28,7 @@ export interface FlightBytes {
   digest(): Promise<Sha256>;
   /** Hashing what was told by `grown` is void: bytes are going to be replaced. */
   restart(): Promise<void>;
+  /** Resolves when nothing reads it any more; what is worth keeping is kept. */
   close(): Promise<void>;
 }
 
@@ -31,20 +36,24 @@ export interface FlightBytes {
 const MAX_MEMORY_BYTES = 64 * 1024 * 1024;
 
 export function openFlightBytes(store: Store, hasher: Hasher, key: Sha256, pieces: Pieces): FlightBytes {
-  if (pieces.isSingle) return new MemoryBytes(pieces.sizeBytes);
+  const inMemory = () => new MemoryBytes(pieces.sizeBytes, new KeptPieces(undefined, hasher, pieces));
+  if (pieces.isSingle) return inMemory();
   try {
-    return new PartialBytes(store.createPartial(key, pieces.sizeBytes), hasher, pieces);
+    const { sizeBytes, pieceLength } = pieces;
+    return new PartialBytes(store.createPartial(key, sizeBytes, { pieceLength }), hasher, pieces);
   } catch (cause) {
-    if (pieces.sizeBytes <= MAX_MEMORY_BYTES) return new MemoryBytes(pieces.sizeBytes);
+    if (pieces.sizeBytes <= MAX_MEMORY_BYTES) return inMemory();
     throw new UnavailableError('could not store file: no room', { cause });
   }
 }
 
 class MemoryBytes implements FlightBytes {
   readonly partial = undefined;
+  readonly kept: KeptPieces;
   readonly #bytes: Uint8Array;
 
-  constructor(sizeBytes: number) {
+  constructor(sizeBytes: number, kept: KeptPieces) {
+    this.kept = kept;
     this.#bytes = new Uint8Array(sizeBytes);
   }
 
@@ -74,6 +83,7 @@ class MemoryBytes implements FlightBytes {
 }
 
 class PartialBytes implements FlightBytes {
+  readonly kept: KeptPieces;
   readonly #partial: PartialFile;
   readonly #hasher: Hasher;
   readonly #pieces: Pieces;
@@ -86,6 +96,7 @@ class PartialBytes implements FlightBytes {
     this.#hasher = hasher;
     this.#pieces = pieces;
     this.#whole = hasher.whole(partial.fd);
+    this.kept = new KeptPieces(partial, hasher, pieces);
   }
 
   get partial(): PartialFile | undefined {
@@ -131,12 +142,13 @@ class PartialBytes implements FlightBytes {
   }
 
   async close(): Promise<void> {
+    await this.kept.idle();
     await this.#whole.abandon();
     await this.#partial[Symbol.asyncDispose]();
   }
 
   #intoMemory(): MemoryBytes {
-    const memory = new MemoryBytes(this.#pieces.sizeBytes);
+    const memory = new MemoryBytes(this.#pieces.sizeBytes, this.kept);
     const chunk = Buffer.allocUnsafe(1024 * 1024);
     for (let at = 0; ; ) {
       const got = readSync(this.#partial.fd, chunk, 0, chunk.length, at);

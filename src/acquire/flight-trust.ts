@@ -12,6 +12,7 @@
  */
 import type { Entry } from '../archive/entry.ts';
 import { log } from '../lib/log.ts';
+import type { KeptPiece } from '../store/store.ts';
 import type { Servable } from '../swarm/library.ts';
 import type { Offer } from '../swarm/offer.ts';
 import { HASH_BYTES, layerRoot, PieceHasher } from '../torrent/merkle.ts';
@@ -19,7 +20,7 @@ import type { Pieces } from '../torrent/pieces.ts';
 import type { FlightParts } from './flight-parts.ts';
 import { PieceWords } from './piece-words.ts';
 import { HAVE } from './plan.ts';
-import { FROM_HEARSAY, FROM_MIRROR, FROM_NOBODY, FROM_ROOT, type Progress } from './progress.ts';
+import { FROM_HEARSAY, FROM_MIRROR, FROM_NOBODY, FROM_ROOT, type Origin, type Progress } from './progress.ts';
 import { Roots } from './roots.ts';
 
 export interface FlightTrustHost {
@@ -181,6 +182,7 @@ export class FlightTrust {
       (layer) => {
         if (!isOpen()) return;
         root.layer = layer;
+        if (this.#root === root) this.#adopt(layer);
         if (this.#isContradicted(root)) this.#drop(root);
         this.follow();
         this.#host.treeChanged();
@@ -195,6 +197,16 @@ export class FlightTrust {
       },
     );
     return root;
+  }
+
+  /** Pieces that rested on hearsay rest on the tree where it says the same of them. */
+  #adopt(layer: Uint8Array): void {
+    const { progress } = this.#host;
+    for (let piece = 0; piece < progress.state.length; piece += 1) {
+      if (progress.state[piece] !== HAVE || progress.origin[piece] !== FROM_HEARSAY) continue;
+      const word = this.words.of(piece);
+      if (word && sameBytes(word.hash, hashAt(layer, piece))) progress.have(piece, FROM_ROOT);
+    }
   }
 
   /** Whether whole peers state another root than the one followed, and where the two differ. */
@@ -269,15 +281,11 @@ export class FlightTrust {
   // ---- bytes ----
 
   /** What a piece of a peer rests on; FROM_NOBODY when it is worth nothing. A peer that contradicts itself is banned. */
-  judge(
-    offer: Offer,
-    piece: number,
-    bytes: Uint8Array,
-  ): typeof FROM_NOBODY | typeof FROM_ROOT | typeof FROM_HEARSAY {
+  judge(offer: Offer, piece: number, bytes: Uint8Array): Origin {
     const hash = this.#hasher.hash(bytes);
     const layer = this.#root?.layer;
     const follows = this.#follows(offer);
-    let origin: typeof FROM_NOBODY | typeof FROM_ROOT | typeof FROM_HEARSAY = FROM_NOBODY;
+    let origin: Origin = FROM_NOBODY;
     if (layer && sameBytes(hash, hashAt(layer, piece))) {
       origin = FROM_ROOT;
     } else {
@@ -299,27 +307,44 @@ export class FlightTrust {
    */
   mirrorPiece(piece: number, bytes: Uint8Array): boolean {
     const hash = this.#hasher.hash(bytes);
-    if (this.isSigned) return this.tree === undefined || sameBytes(hash, hashAt(this.tree.layer, piece));
+    if (this.isSigned && this.tree && !sameBytes(hash, hashAt(this.tree.layer, piece))) return false;
     this.words.known(piece, { hash, own: true });
-    this.#settle(piece, hash);
+    if (!this.isSigned) this.#settle(piece, hash);
     return true;
   }
 
-  /** Whether pieces of the mirror must be hashed even where nobody asks for them. */
-  get checksMirror(): boolean {
-    return this.#root?.layer !== undefined;
+  /**
+   * A piece that an earlier flight left, and that has the hash it had: worth what it was worth then, except that a root
+   * is believed only where it is still signed, or stated anew. FROM_NOBODY when a tree says otherwise by now.
+   */
+  resumed({ index, hash, grade }: KeptPiece): Origin {
+    const layer = this.#root?.layer;
+    if (layer && sameBytes(hash, hashAt(layer, index))) {
+      this.words.known(index, { hash, own: grade === 'mirror' });
+      return FROM_ROOT;
+    }
+    if (layer && (grade !== 'mirror' || this.isSigned)) return FROM_NOBODY;
+    this.words.known(index, { hash, own: grade === 'mirror' });
+    if (grade === 'mirror') this.#settle(index, hash);
+    const isProven = grade === 'mirror' || (grade === 'signed' && this.#roots.signedHex !== undefined);
+    return isProven ? FROM_MIRROR : FROM_HEARSAY;
+  }
+
+  /** What the bytes of a piece that is here hash to. */
+  hashOf(piece: number): Uint8Array | undefined {
+    const underRoot = this.#host.progress.origin[piece] === FROM_ROOT ? this.#root?.layer : undefined;
+    return underRoot ? hashAt(underRoot, piece) : this.words.of(piece)?.hash;
   }
 
   // ---- the whole ----
 
   /** The hash that each piece's bytes were found to have, now that the whole holds: then they are the file's own layer. */
   provenLayer(): Uint8Array | undefined {
-    const { pieces, progress } = this.#host;
+    const { pieces } = this.#host;
     if (pieces.isSingle) return undefined;
     const layer = new Uint8Array(pieces.count * HASH_BYTES);
     for (let piece = 0; piece < pieces.count; piece += 1) {
-      const underRoot = progress.origin[piece] === FROM_ROOT ? this.#root?.layer : undefined;
-      const hash = underRoot ? hashAt(underRoot, piece) : this.words.of(piece)?.hash;
+      const hash = this.hashOf(piece);
       if (!hash) return undefined;
       layer.set(hash, piece * HASH_BYTES);
     }
@@ -341,16 +366,17 @@ export class FlightTrust {
 
   /**
    * The whole SHA-256 doesn't hold. Returns the pieces to fetch anew: what is least trusted. Under a signed tree that is
-   * what the mirror gave; else what came from peers, and the mirror decides.
+   * what the mirror gave; else what came from peers, and the mirror decides. What an earlier flight left goes, too: there
+   * is nobody any more to be asked about it.
    */
-  wrongWhole(): number[] {
+  wrongWhole(resumed: ReadonlySet<number>): number[] {
     const { progress } = this.#host;
     this.#wrongs += 1;
     const isSigned = this.isSigned && this.tree !== undefined;
     const doubtful = isSigned ? [FROM_MIRROR, FROM_HEARSAY] : [FROM_ROOT, FROM_HEARSAY];
     const dropped: number[] = [];
     for (let piece = 0; piece < progress.state.length; piece += 1) {
-      if (!doubtful.includes(progress.origin[piece] ?? FROM_NOBODY)) continue;
+      if (!doubtful.includes(progress.origin[piece] ?? FROM_NOBODY) && !resumed.has(piece)) continue;
       dropped.push(piece);
       this.words.forget(piece);
     }

@@ -10,6 +10,7 @@ import { type Entry, type Location, locationName } from '../archive/entry.ts';
 import { RefusedError, UnavailableError } from '../lib/errors.ts';
 import { formatBytes } from '../lib/format-bytes.ts';
 import { log } from '../lib/log.ts';
+import type { KeptPiece, PieceGrade } from '../store/store.ts';
 import type { Offer } from '../swarm/offer.ts';
 import type { Seeker, Want } from '../swarm/wants.ts';
 import { Pieces } from '../torrent/pieces.ts';
@@ -68,6 +69,8 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
   #movedMs: number;
   /** All that the mirror gave was the wrong file: it isn't asked again. */
   #mirrorIsWrong = false;
+  /** What an earlier flight left is being verified: nothing is asked for meanwhile. */
+  #resuming = false;
   /** Our own bytes are being hashed for a judgement. */
   #judging: Promise<void> | undefined;
   #planned = false;
@@ -96,7 +99,8 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
       this.crowd = new Crowd(this.#want, parts.swarms, parts.clock);
     }
     if (this.pieces.count === 0) this.#check();
-    else this.#plan();
+    else if (this.#bytes.kept.isEmpty) this.#plan();
+    else void this.#resume();
   }
 
   get name(): string {
@@ -213,6 +217,7 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
     this.#bytesFromPeers += bytes.length;
     this.progress.have(piece, origin);
     if (this.pieces.isSingle) return this.#check(offer);
+    this.#keep(piece, origin === FROM_ROOT && this.#trust.isSigned ? 'signed' : 'peer');
     this.#shareOn(piece);
     this.moved();
   }
@@ -248,10 +253,48 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
   #drop(pieces: readonly number[]): boolean {
     let isShown = false;
     for (const piece of pieces) {
-      this.progress.missing(piece);
+      this.#missing(piece);
       isShown ||= this.pieces.offset(piece) < this.progress.available;
     }
     return isShown;
+  }
+
+  #missing(piece: number): void {
+    this.progress.missing(piece);
+    this.#bytes.kept.forget(piece);
+  }
+
+  // ---- what survives us ----
+
+  /** What an earlier flight left counts when its bytes are what they were. */
+  async #resume(): Promise<void> {
+    const { kept } = this.#bytes;
+    this.#resuming = true;
+    this.#mirror.dateMs = kept.dateMs;
+    await kept.verify(
+      this.#parts.clock,
+      (piece) => this.#resumed(piece),
+      () => this.flying,
+    );
+    this.#resuming = false;
+    diary.debug(`${this.name}: ${kept.resumed.size} pieces were here from before`);
+    if (this.#state === 'flying') this.#plan();
+  }
+
+  #resumed(kept: KeptPiece): boolean {
+    const origin = this.#trust.resumed(kept);
+    if (origin === FROM_NOBODY) return false;
+    this.progress.have(kept.index, origin);
+    this.#shareOn(kept.index);
+    this.moved();
+    return true;
+  }
+
+  /** A piece is here: should we end before the file is whole, it needn't be fetched again. */
+  #keep(piece: number, grade: PieceGrade): void {
+    const hash = this.#trust.hashOf(piece);
+    const dateMs = this.#mirrorIsWrong ? undefined : this.#mirror.dateMs;
+    if (hash) this.#bytes.kept.note(piece, hash, grade, dateMs);
   }
 
   // ---- planning ----
@@ -267,6 +310,7 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
   }
 
   #plan(): void {
+    if (this.#resuming) return;
     this.#wake?.();
     this.#wake = undefined;
     if (!this.#mirror.usable) this.#hope();
@@ -343,7 +387,7 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
     if (this.progress.state[piece] === ASKED) this.takeBack(piece);
     // Its bytes were hashed perhaps, and will be replaced.
     if (this.progress.state[piece] === HAVE) void this.#bytes.restart();
-    this.progress.missing(piece);
+    this.#missing(piece);
     return { requests: [], mirror: { kind: 'start', from: piece, to: piece + 1 }, wakeAtMs: undefined, why };
   }
 
@@ -388,8 +432,7 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
 
   /** A piece that the mirror gave us: its hash is our own word, and others may have it. */
   mirrorPiece(piece: number): boolean {
-    const isShared = this.entry.swarms.length > 0 && this.#parts.swarms.hasPeers;
-    if (!this.pieces.isSingle && (isShared || this.#trust.checksMirror)) {
+    if (!this.pieces.isSingle) {
       const bytes = this.#bytes.read(this.pieces.offset(piece), this.pieces.size(piece));
       if (!this.#trust.mirrorPiece(piece, bytes)) {
         this.#mirror.stop(new Error('wrong bytes'));
@@ -402,7 +445,9 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
       if (this.#state !== 'flying') return false;
     }
     this.progress.have(piece, FROM_MIRROR);
-    if (isShared && !this.pieces.isSingle) this.#shareOn(piece);
+    if (this.pieces.isSingle) return true;
+    this.#keep(piece, 'mirror');
+    if (this.#parts.swarms.hasPeers) this.#shareOn(piece);
     return true;
   }
 
@@ -524,12 +569,13 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
   /** The whole SHA-256 doesn't hold: what is least trusted is fetched anew, readers that may have seen it are cut. */
   #wrong(giver: Offer | undefined): void {
     this.#stopSharing();
-    let dropped = this.#trust.wrongWhole();
+    let dropped = this.#trust.wrongWhole(this.#bytes.kept.resumed);
     // One piece, one giver: it alone contradicts the key that it claimed to have.
     if (giver && this.pieces.isSingle)
       this.#parts.swarms.ban(giver.peer, 'bytes that contradict the hash it stated');
     if (dropped.length === 0) dropped = this.#doubtMirror();
     if (dropped.length === 0 || this.#trust.wrongs > MAX_WRONGS) {
+      this.#bytes.kept.discard();
       this.#fail(new UnavailableError(`${this.name}: the mirror's file does not match the index`));
       return;
     }
@@ -608,7 +654,8 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
   #date(): number {
     if (this.#landedMs !== undefined) return this.#landedMs;
     const couldBePeers = this.entry.swarms.length > 0 && this.#parts.swarms.hasPeers;
-    const onlyMirror = !couldBePeers && this.#bytesFromPeers === 0 && !this.progress.rootReleased;
+    const fromPeers = this.#bytesFromPeers > 0 || this.#bytes.kept.fromPeers;
+    const onlyMirror = !couldBePeers && !fromPeers && !this.progress.rootReleased;
     const dateMs = this.#mirrorIsWrong ? undefined : this.#mirror.dateMs;
     if (dateMs !== undefined && onlyMirror) this.promised = true;
     const known = dateMs ?? Math.floor(this.#startedWallMs / 1000) * 1000;

@@ -1,5 +1,6 @@
 /**
- * The thread that reads files and hashes them: whole SHA-256, following a file that grows, and piece layers. One
+ * The thread that reads files and hashes them: whole SHA-256, following a file that grows, piece layers, and single
+ * pieces of what is kept of a file. One
  * pass over each byte costs a core about half a second a gigabyte, which the main thread hasn't got to spare.
  * It only reads, by offset, from descriptors that the main thread keeps open until the answer is here.
  * Work goes in slices, growing files first, so that one long layer doesn't hold up the end of a download.
@@ -7,6 +8,7 @@
 import { readSync } from 'node:fs';
 import { LayerBuilder } from '../torrent/layer-builder.ts';
 import { Pieces } from '../torrent/pieces.ts';
+import { hashPieces } from './hash-pieces.ts';
 
 export type HashOrder =
   /** Bytes [0, to) of a growing file may be read. */
@@ -15,11 +17,20 @@ export type HashOrder =
   | { readonly op: 'finish'; readonly id: number }
   /** Forget it: answer when nothing of it is being read any more. */
   | { readonly op: 'drop'; readonly id: number }
-  | { readonly op: 'layer'; readonly id: number; readonly fd: number; readonly sizeBytes: number };
+  | { readonly op: 'layer'; readonly id: number; readonly fd: number; readonly sizeBytes: number }
+  /** Single pieces of a file that isn't whole: few at a time, it is one slice. */
+  | {
+      readonly op: 'pieces';
+      readonly id: number;
+      readonly fd: number;
+      readonly sizeBytes: number;
+      readonly indices: readonly number[];
+    };
 
 export type HashAnswer =
   | { readonly id: number; readonly digest: Uint8Array }
   | { readonly id: number; readonly layer: Uint8Array }
+  | { readonly id: number; readonly hashes: Uint8Array }
   | { readonly id: number; readonly dropped: true }
   | { readonly id: number; readonly error: string };
 
@@ -45,6 +56,7 @@ const buffer = new Uint8Array(1024 * 1024);
 export function runHashWorker(): void {
   const growing = new Map<number, Growing>();
   const layering = new Map<number, Layering>();
+  const picking = new Map<number, Extract<HashOrder, { op: 'pieces' }>>();
   let scheduled = false;
 
   const post = (answer: HashAnswer) => postMessage(answer);
@@ -71,6 +83,13 @@ export function runHashWorker(): void {
         post({ id, digest: new Uint8Array(file.hash.digest()) });
         return true;
       }
+    }
+    for (const [id, { fd, sizeBytes, indices }] of picking) {
+      attempt(id, picking, () => {
+        post({ id, hashes: hashPieces(fd, new Pieces(sizeBytes), indices) });
+        picking.delete(id);
+      });
+      return true;
     }
     for (const [id, file] of layering) {
       attempt(id, layering, () => {
@@ -115,6 +134,9 @@ export function runHashWorker(): void {
         growing.delete(data.id);
         layering.delete(data.id);
         post({ id: data.id, dropped: true });
+        break;
+      case 'pieces':
+        picking.set(data.id, data);
         break;
       case 'layer': {
         const builder = new LayerBuilder(new Pieces(data.sizeBytes));

@@ -27,6 +27,13 @@ export class Hasher implements AsyncDisposable {
     throw new Error('could not hash file: the hash thread is gone');
   }
 
+  /** Hashes of single pieces, 32 bytes each in the order asked; zeros where one isn't there. Rejects when it can't be read. */
+  async pieces(fd: number, pieces: Pieces, indices: readonly number[]): Promise<Uint8Array> {
+    const answer = await this.ask({ op: 'pieces', id: this.#id(), fd, sizeBytes: pieces.sizeBytes, indices });
+    if ('hashes' in answer) return answer.hashes;
+    throw new Error('could not hash pieces: the hash thread is gone');
+  }
+
   order(order: HashOrder): void {
     if (!this.#stopped) this.#start().postMessage(order);
   }

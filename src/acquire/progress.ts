@@ -15,6 +15,8 @@ export const FROM_ROOT = 2;
 /** A peer, verified under nothing but the hash that it stated: apt doesn't see it before the whole holds. */
 export const FROM_HEARSAY = 3;
 
+export type Origin = typeof FROM_NOBODY | typeof FROM_MIRROR | typeof FROM_ROOT | typeof FROM_HEARSAY;
+
 export class Progress {
   readonly pieces: Pieces;
   readonly state: Uint8Array;
@@ -84,7 +86,7 @@ export class Progress {
     this.#head = Math.min(this.#head, piece);
   }
 
-  have(piece: number, origin: typeof FROM_MIRROR | typeof FROM_ROOT | typeof FROM_HEARSAY): void {
+  have(piece: number, origin: Exclude<Origin, typeof FROM_NOBODY>): void {
     if (this.state[piece] !== HAVE) this.haveBytes += this.pieces.size(piece);
     this.state[piece] = HAVE;
     this.askedOf[piece] = -1;

@@ -19,12 +19,12 @@ function open(size: number, store = new MemoryStore()) {
 function fullDisk(limit: number): MemoryStore {
   const store = new MemoryStore();
   const { createPartial } = store;
-  store.createPartial = (key, sizeBytes) => {
-    const partial = createPartial.call(store, key, sizeBytes);
+  store.createPartial = (...args) => {
+    const partial = createPartial.apply(store, args);
     const { write } = partial;
     partial.write = (offset, chunk) => {
       if (offset + chunk.length > limit) throw new Error('no space left on device');
-      write(offset, chunk);
+      write.call(partial, offset, chunk);
     };
     return partial;
   };

@@ -177,12 +177,12 @@ describe('a flight with the mirror only', () => {
     await using world = new World();
     const store = new MemoryStore({ clock: world.clock });
     const { createPartial } = store;
-    store.createPartial = (key, sizeBytes) => {
-      const partial = createPartial.call(store, key, sizeBytes);
+    store.createPartial = (...args) => {
+      const partial = createPartial.apply(store, args);
       const { write } = partial;
       partial.write = (offset, bytes) => {
         if (offset > MIB) throw new Error('no space left on device');
-        write(offset, bytes);
+        write.call(partial, offset, bytes);
       };
       return partial;
     };

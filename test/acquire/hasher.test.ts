@@ -50,6 +50,18 @@ describe('Hasher', () => {
     expect(await hasher.whole(file()).finish(0)).toBe(sha256Of(new Uint8Array(0)));
   });
 
+  test('single pieces, in the order asked; zeros for one that is not there as a whole', async () => {
+    await using hasher = new Hasher();
+    const pieces = new Pieces(SIZE);
+    const layer = await hasher.layer(file(BYTES), pieces);
+    const cut = file(BYTES.subarray(0, pieces.offset(5) + 1));
+    const hashes = await hasher.pieces(cut, pieces, [4, 0, 5, 36]);
+    const hashAt = (index: number) => layer.slice(index * 32, index * 32 + 32);
+    expect(hashes).toEqual(new Uint8Array([...hashAt(4), ...hashAt(0), ...new Uint8Array(64)]));
+    expect(await hasher.pieces(file(BYTES), pieces, [36])).toEqual(hashAt(36));
+    expect(await errorOf(hasher.pieces(-1, pieces, [0]))).toBeInstanceOf(Error);
+  });
+
   test('many files at once', async () => {
     await using hasher = new Hasher();
     const files = Array.from({ length: 8 }, (_, i) => poolFile(700_000 + i, i + 1).bytes);
