@@ -20,6 +20,8 @@ export interface Stage {
   /** A new world, alone on the machine as far as the bench goes. */
   readonly open: (options: Pick<WorldOptions, 'subnet' | 'mirrorLine'>) => Promise<World>;
   readonly record: (setup: string, course: Course, boundSeconds?: number) => void;
+  /** What rates of lines and limits are divided by, for a machine on which so many daemons are too many at full speed. */
+  readonly slow: number;
   /** How many are at once in the two great crowds. */
   readonly crowd: number;
   /** Whether to run the long plain runs, too. */
@@ -33,9 +35,9 @@ export interface Scenario {
 }
 
 const HOME_MBIT = 20;
-const HOME = { upMbit: HOME_MBIT, downMbit: HOME_MBIT };
-const OFFICE = { upMbit: 50, downMbit: 50 };
-const FAST_MIRROR = { upMbit: 1000, downMbit: 1000 };
+const OFFICE_MBIT = 50;
+const FAST_MIRROR_MBIT = 1000;
+const LAN_MIRROR_MBIT = 10;
 /** The line is the limit, not the modest one beyond the LAN that daemons have by default. */
 const GENEROUS = ['--upload-limit', '0'];
 const SEED_BYTES_PER_SECOND = 10_000_000;
@@ -47,29 +49,39 @@ const SEEDED_BYTES = 205_000_000;
 const oneLarge: Scenario = {
   name: 'one-large',
   title: 'a crowd at once, one .deb of about 64 MB; nodes and mirror 20 Mbit/s',
-  async play({ corpus, crowd, open, record }) {
-    await using world = await open({ subnet: WIDE_NETWORK, mirrorLine: HOME });
-    const nodes = await world.many(crowd, () => world.node({ line: HOME, args: GENEROUS }));
+  async play({ corpus, slow, crowd, open, record }) {
+    await using world = await open({ subnet: WIDE_NETWORK, mirrorLine: line(HOME_MBIT, slow) });
+    const nodes = await world.many(crowd, () => world.node({ line: line(HOME_MBIT, slow), args: GENEROUS }));
     await world.prepare(nodes);
     const packages = [nearestInSize(corpus, LARGE_BYTES)];
     const course = await world.download(nodes, packages);
-    record('debtorrent', course, boundSeconds(course, HOME_MBIT, HOME_MBIT));
+    record('debtorrent', course, boundSeconds(course, HOME_MBIT / slow, HOME_MBIT / slow));
   },
 };
 
 const upgrade: Scenario = {
   name: 'upgrade',
   title: `a crowd at once, ${UPGRADE_FILES} packages; nodes and mirror 20 Mbit/s`,
-  async play({ corpus, crowd, open, record, withPlain }) {
+  async play({ corpus, slow, crowd, open, record, withPlain }) {
     const packages = mixedPackages(corpus);
     {
-      await using world = await open({ subnet: WIDE_NETWORK, mirrorLine: HOME });
-      const nodes = await world.many(crowd, () => world.node({ line: HOME, args: GENEROUS }));
+      await using world = await open({ subnet: WIDE_NETWORK, mirrorLine: line(HOME_MBIT, slow) });
+      const nodes = await world.many(crowd, () =>
+        world.node({ line: line(HOME_MBIT, slow), args: GENEROUS }),
+      );
       await world.prepare(nodes);
       const course = await world.download(nodes, packages);
-      record('debtorrent', course, boundSeconds(course, HOME_MBIT, HOME_MBIT));
+      record('debtorrent', course, boundSeconds(course, HOME_MBIT / slow, HOME_MBIT / slow));
     }
-    if (withPlain) await plainCrowd({ open, record, packages, count: crowd, line: HOME, mirrorLine: HOME });
+    if (withPlain)
+      await plainCrowd({
+        open,
+        record,
+        packages,
+        count: crowd,
+        line: line(HOME_MBIT, slow),
+        mirrorLine: line(HOME_MBIT, slow),
+      });
   },
 };
 
@@ -77,40 +89,44 @@ const seed: Scenario = {
   name: 'seed',
   title:
     '8 nodes at once, 205 MB of packages from one seed limited to 10 MB/s; nothing of the pool at the mirror',
-  async play({ corpus, open, record }) {
+  async play({ corpus, slow, open, record }) {
     const packages = packagesOfTogether(corpus, SEEDED_BYTES);
     await using world = await open({ subnet: WIDE_NETWORK });
-    const giver = await world.node({ args: ['--upload-limit', `${SEED_BYTES_PER_SECOND} B/s`] });
+    const giver = await world.node({ args: ['--upload-limit', `${SEED_BYTES_PER_SECOND / slow} B/s`] });
     await world.prepare([giver]);
     await world.download([giver], packages);
     world.origin.closePool();
     const nodes = await world.many(8, () => world.node({ args: GENEROUS }));
     await world.prepare([giver, ...nodes]);
     const course = await world.download(nodes, packages);
-    record('debtorrent', course, course.bytesEach / SEED_BYTES_PER_SECOND);
+    record('debtorrent', course, (course.bytesEach / SEED_BYTES_PER_SECOND) * slow);
   },
 };
 
 const alone: Scenario = {
   name: 'alone',
   title: `1 node, ${UPGRADE_FILES} packages; node 20 Mbit/s, mirror 1 Gbit/s`,
-  async play({ corpus, open, record }) {
+  async play({ corpus, slow, open, record }) {
     const packages = mixedPackages(corpus);
-    const wide = { subnet: WIDE_NETWORK, mirrorLine: FAST_MIRROR };
+    const wide = { subnet: WIDE_NETWORK, mirrorLine: line(FAST_MIRROR_MBIT, slow) };
     const one = async (setup: string, make: (world: World) => Promise<Member>) => {
       await using world = await open(wide);
       const member = await make(world);
       await world.update([member]);
       record(setup, await world.download([member], packages));
     };
-    await one('plain', (world) => world.plain(HOME));
-    await one('no peer', (world) => world.node({ line: HOME, args: GENEROUS }));
+    await one('plain', (world) => world.plain(line(HOME_MBIT, slow)));
+    await one('no peer', (world) => world.node({ line: line(HOME_MBIT, slow), args: GENEROUS }));
     await one('dead peers', (world) =>
-      world.node({ line: HOME, args: GENEROUS, peers: (machine) => deadPeers(world, machine) }),
+      world.node({
+        line: line(HOME_MBIT, slow),
+        args: GENEROUS,
+        peers: (machine) => deadPeers(world, machine),
+      }),
     );
     await using world = await open(wide);
-    const node = await world.node({ line: HOME, args: GENEROUS });
-    const idle = await world.many(5, () => world.node({ line: HOME, args: GENEROUS }));
+    const node = await world.node({ line: line(HOME_MBIT, slow), args: GENEROUS });
+    const idle = await world.many(5, () => world.node({ line: line(HOME_MBIT, slow), args: GENEROUS }));
     await world.prepare([node, ...idle]);
     record('peers without files', await world.download([node], packages));
   },
@@ -119,11 +135,18 @@ const alone: Scenario = {
 const fastMirror: Scenario = {
   name: 'fast-mirror',
   title: `8 nodes at once, ${UPGRADE_FILES} packages; nodes 50 Mbit/s, mirror 1 Gbit/s`,
-  async play({ corpus, open, record }) {
+  async play({ corpus, slow, open, record }) {
     const packages = mixedPackages(corpus);
-    await plainCrowd({ open, record, packages, count: 8, line: OFFICE, mirrorLine: FAST_MIRROR });
-    await using world = await open({ subnet: WIDE_NETWORK, mirrorLine: FAST_MIRROR });
-    const nodes = await world.many(8, () => world.node({ line: OFFICE, args: GENEROUS }));
+    await plainCrowd({
+      open,
+      record,
+      packages,
+      count: 8,
+      line: line(OFFICE_MBIT, slow),
+      mirrorLine: line(FAST_MIRROR_MBIT, slow),
+    });
+    await using world = await open({ subnet: WIDE_NETWORK, mirrorLine: line(FAST_MIRROR_MBIT, slow) });
+    const nodes = await world.many(8, () => world.node({ line: line(OFFICE_MBIT, slow), args: GENEROUS }));
     await world.prepare(nodes);
     record('debtorrent', await world.download(nodes, packages));
   },
@@ -132,9 +155,9 @@ const fastMirror: Scenario = {
 const lan: Scenario = {
   name: 'lan',
   title: `2 nodes on a LAN, one after the other, ${UPGRADE_FILES} packages; mirror 10 Mbit/s`,
-  async play({ corpus, open, record }) {
+  async play({ corpus, slow, open, record }) {
     const packages = mixedPackages(corpus);
-    await using world = await open({ subnet: LOCAL_NETWORK, mirrorLine: { upMbit: 10, downMbit: 10 } });
+    await using world = await open({ subnet: LOCAL_NETWORK, mirrorLine: line(LAN_MIRROR_MBIT, slow) });
     const plain = await world.plain();
     const [first, second] = [await world.node({}), await world.node({})];
     await world.prepare([plain, first, second]);
@@ -145,6 +168,11 @@ const lan: Scenario = {
 };
 
 export const SCENARIOS: readonly Scenario[] = [oneLarge, upgrade, seed, alone, fastMirror, lan];
+
+/** The same both ways. */
+function line(mbit: number, slow: number): Line {
+  return { upMbit: mbit / slow, downMbit: mbit / slow };
+}
 
 interface PlainCrowd extends Pick<Stage, 'open' | 'record'> {
   readonly packages: readonly string[];
