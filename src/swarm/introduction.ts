@@ -37,6 +37,9 @@ import { REQUEST_QUEUE } from './uploads.ts';
 /** Our numbers for the extensions (BEP 10). */
 export const OUR_ID = { [ARCHIVE_EXTENSION]: 1, ut_metadata: 2, lt_donthave: 3 } as const;
 
+/** Extended handshakes and hellos of one connection together: each is looked into. A node says a handful. */
+const MAX_INTRODUCTIONS = 256;
+
 export interface IntroductionHost {
   send(bytes: Uint8Array): void;
   /** The handshake is right. False: the connection isn't wanted, and is closed by now. */
@@ -56,8 +59,15 @@ export class Introduction {
   /** The handshake's. */
   #swarm: string;
   #isShaken = false;
+  /** It speaks the fast extension (BEP 6), without which dt_archive isn't spoken. */
+  #isFast = false;
+  #introductions = 0;
+  /** Our swarms aren't what it was told, or it was told nothing yet. */
+  #isHelloDue = true;
   #theirIds: ReadonlyMap<string, number> = new Map();
   #theirBlind = new Set<string>();
+  /** What stands for our swarms on this connection, in hexadecimal, by info-hash. */
+  readonly #blinded = new Map<string, string>();
   #shared = new Set<string>();
 
   /** `dialled`: the info-hash to ask for; undefined when the other dialled us. */
@@ -98,21 +108,25 @@ export class Introduction {
     return done.rest;
   }
 
-  /** The other's extended handshake. Throws ProtocolError. */
+  /** The other's extended handshake, each time it comes; the first is answered by hello. Throws ProtocolError. */
   extendedHandshake(payload: Uint8Array): void {
+    this.#count();
     const theirs = decodeExtendedHandshake(payload);
-    this.#theirIds = theirs.extensions;
+    // Only those that we speak, too: it may name a thousand.
+    this.#theirIds = new Map([...theirs.extensions].filter(([name]) => Object.hasOwn(OUR_ID, name)));
     this.client = quoteRemote(theirs.client ?? '', 64);
     this.listenPort = theirs.port;
+    if (this.#isHelloDue) this.sendHello();
   }
 
-  /** Says which swarms we are in, if the other speaks dt_archive. */
+  /** Says which swarms we are in: now, or as soon as the other speaks dt_archive. */
   sendHello(): void {
-    const id = this.idOf(ARCHIVE_EXTENSION);
-    if (!this.#isShaken || !id) return;
-    const swarms = [...this.#node.ownSwarms().values()]
+    const id = this.#isFast ? this.idOf(ARCHIVE_EXTENSION) : undefined;
+    this.#isHelloDue = id === undefined;
+    if (id === undefined) return;
+    const swarms = [...this.#node.ownSwarms().keys()]
       .slice(0, MAX_HELLO_SWARMS)
-      .map(({ infoHash }) => this.#blind(infoHash));
+      .map((infoHash) => new Uint8Array(Buffer.from(this.#blind(infoHash), 'hex')));
     const hello: ArchiveMessage = {
       kind: 'hello',
       version: ARCHIVE_VERSION,
@@ -122,8 +136,10 @@ export class Introduction {
     this.#host.send(encodeExtended(id, encodeArchiveMessage(hello)));
   }
 
-  /** The other's hello. */
+  /** The other's hello. Throws ProtocolError. */
   heardHello(blindSwarms: readonly Uint8Array[]): void {
+    this.#count();
+    if (!this.#isFast) throw new ProtocolError('speaks dt_archive without the fast extension (BEP 6)');
     this.#theirBlind = new Set(blindSwarms.map((s) => s.toHex()));
   }
 
@@ -131,8 +147,7 @@ export class Introduction {
   compareSwarms(): boolean {
     const shared = new Set<string>();
     for (const infoHash of this.#node.ownSwarms().keys()) {
-      if (infoHash === this.#swarm || this.#theirBlind.has(this.#blind(infoHash).toHex()))
-        shared.add(infoHash);
+      if (infoHash === this.#swarm || this.#theirBlind.has(this.#blind(infoHash))) shared.add(infoHash);
     }
     const grown = [...shared].some((s) => !this.#shared.has(s));
     this.#shared = shared;
@@ -169,10 +184,11 @@ export class Introduction {
     this.#swarm = infoHash;
     this.peerId = handshake.peerId;
     this.#isShaken = true;
+    this.#isFast = hasFeature(handshake.reserved, 'fast');
     this.#shared.add(infoHash);
     if (!this.#isDialled) this.sendHandshake();
     if (!this.#host.shaken()) return;
-    if (hasFeature(handshake.reserved, 'fast')) this.#host.send(encodeHaveNone());
+    if (this.#isFast) this.#host.send(encodeHaveNone());
     this.#sendExtendedHandshake();
     this.#host.send(encodeUnchoke());
   }
@@ -190,7 +206,17 @@ export class Introduction {
     this.#host.send(encodeExtended(EXTENDED_HANDSHAKE_ID, payload));
   }
 
-  #blind(infoHash: string): Uint8Array {
-    return blindSwarm(Buffer.from(infoHash, 'hex'), this.#node.peerId, this.peerId);
+  #count(): void {
+    this.#introductions += 1;
+    if (this.#introductions > MAX_INTRODUCTIONS) throw new ProtocolError('introduces itself again and again');
+  }
+
+  #blind(infoHash: string): string {
+    let blinded = this.#blinded.get(infoHash);
+    if (blinded === undefined) {
+      blinded = blindSwarm(Buffer.from(infoHash, 'hex'), this.#node.peerId, this.peerId).toHex();
+      this.#blinded.set(infoHash, blinded);
+    }
+    return blinded;
   }
 }

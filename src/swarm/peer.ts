@@ -260,7 +260,7 @@ export class Peer implements FramerSink {
 
   /** Our own swarms have changed. */
   sendHello(): void {
-    if (!this.#introduction.isShaken || !this.#introduction.idOf(ARCHIVE_EXTENSION)) return;
+    if (!this.#introduction.isShaken) return;
     this.#introduction.sendHello();
     this.#compareSwarms();
   }
@@ -344,8 +344,7 @@ export class Peer implements FramerSink {
   #extended(id: number, payload: Uint8Array): void {
     switch (id) {
       case EXTENDED_HANDSHAKE_ID:
-        this.#introduction.extendedHandshake(payload);
-        return this.sendHello();
+        return this.#introduction.extendedHandshake(payload);
       case OUR_ID[ARCHIVE_EXTENSION]: {
         const message = decodeArchiveMessage(payload);
         if (message) this.#archive(message);
@@ -362,11 +361,13 @@ export class Peer implements FramerSink {
   }
 
   #archive(message: ArchiveMessage): void {
+    // Before its hello nothing can be meant: it can't be told an answer.
+    if (!this.#ready && message.kind !== 'hello') return;
     switch (message.kind) {
       case 'hello':
         this.#introduction.heardHello(message.swarms);
         this.#downloads.maxRequestBytes = message.maxRequestBytes;
-        this.#compareSwarms();
+        if (!this.#introduction.compareSwarms() && this.#ready) return;
         this.#ready = true;
         this.#node.ready(this);
         return;

@@ -166,6 +166,69 @@ describe('the handshake', () => {
   });
 });
 
+describe('an introduction that is repeated', () => {
+  test('is answered by hello once, and closes the connection in the end', async () => {
+    await using world = new World();
+    const raw = await greet(world, world.node('10.0.0.1'));
+    for (let i = 0; i < 200; i += 1) raw.extendedHandshake();
+    await world.clock.run(1);
+    expect(raw.allSaid('hello')).toHaveLength(1);
+    expect(raw.closed).toBeUndefined();
+    for (let i = 0; i < 55; i += 1) raw.hello([SWARM]);
+    await world.clock.run(1);
+    expect(raw.closed).toBeDefined();
+  });
+
+  test('hears of swarms that changed while it did not speak dt_archive', async () => {
+    await using world = new World();
+    const node = world.node('10.0.0.1');
+    const raw = await greet(world, node);
+    const silent = new Map([['dt_archive', 0]]);
+    raw.extendedHandshake({ extensions: silent });
+    await world.clock.run(1);
+    node.swarms.join([SWARM, ALL].map((infoHash) => ({ infoHash, info: new Uint8Array(0) })));
+    await world.clock.run(1);
+    expect(raw.allSaid('hello')).toHaveLength(1);
+    raw.extendedHandshake();
+    await world.clock.run(1);
+    expect(raw.allSaid('hello').map(({ swarms }) => swarms.length)).toEqual([1, 2]);
+    raw.link.close('done');
+  });
+});
+
+describe('dt_archive', () => {
+  test('is not spoken with a peer without the fast extension: REJECT belongs to it', async () => {
+    await using world = new World();
+    const raw = await connect(world, world.node('10.0.0.1'));
+    raw.handshake(SWARM, reservedBytes('extended'));
+    await world.clock.run(1);
+    raw.extendedHandshake();
+    await world.clock.run(1);
+    expect(raw.said).toEqual([]);
+    raw.hello([SWARM]);
+    await world.clock.run(1);
+    expect(raw.closed).toBeDefined();
+  });
+
+  test('before its hello nothing is taken for meant', async () => {
+    await using world = new World();
+    const node = world.node('10.0.0.1');
+    const file = poolFile(1000);
+    node.keep(file);
+    const raw = await connect(world, node);
+    raw.handshake(SWARM);
+    await world.clock.run(1);
+    raw.extendedHandshake();
+    await want(world, raw, 1, file.entry.key);
+    raw.hello([SWARM]);
+    await world.clock.run(1);
+    expect(raw.allSaid('have')).toEqual([]);
+    await want(world, raw, 1, file.entry.key);
+    expect(raw.allSaid('have')).toHaveLength(1);
+    raw.link.close('done');
+  });
+});
+
 describe('the swarms that both are in', () => {
   test('are found by hello, and nothing else is disclosed', async () => {
     await using world = new World();
