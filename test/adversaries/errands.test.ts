@@ -1,0 +1,91 @@
+/**
+ * apt's errand among adversaries, in simulated time: every byte is right, nobody honest is banned, who can be proven a
+ * liar is, and it takes no longer than the mirror alone would, but for a moment.
+ */
+import { describe, expect, setDefaultTimeout, test } from 'bun:test';
+import { start as chokeForEver } from './choke-for-ever.ts';
+import { start as claimAndHold } from './claim-and-hold.ts';
+import { start as disputer } from './disputer.ts';
+import { start as falseFirstHand } from './false-first-hand.ts';
+import { start as garbageSender } from './garbage-sender.ts';
+import { start as hashStaller } from './hash-staller.ts';
+import { start as honestRelay } from './honest-relay.ts';
+import type { StartAdversary } from './hostile.ts';
+import { start as lowRank } from './low-rank.ts';
+import { start as neverAnswers } from './never-answers.ts';
+import { start as neverSends } from './never-sends.ts';
+import { runErrand, type SceneOptions } from './scenes.ts';
+import { start as trickler } from './trickler.ts';
+
+setDefaultTimeout(60_000);
+
+const NEAR = ['10.0.0.66', '10.0.0.67'];
+const STRANGERS = ['198.51.100.7', '203.0.113.9'];
+
+const SCENES: Readonly<Record<string, SceneOptions>> = {
+  'the mirror alone': { honest: 1, hostile: NEAR },
+  'one that has everything': { honest: 1, seeders: 1, hostile: NEAR },
+  'one that has everything, the hostile ones being strangers': { honest: 1, seeders: 1, hostile: STRANGERS },
+  'a crowd of four that wants the same': { honest: 4, hostile: NEAR },
+};
+
+/** A wait for somebody who stalls, and what is fetched anew: not for each file, once. */
+const MOMENT_MS = 500;
+
+const baseline = new Map<string, Promise<number>>();
+
+function withoutAdversaries(title: string): Promise<number> {
+  const scene = SCENES[title] as SceneOptions;
+  let known = baseline.get(title);
+  known ??= runErrand(scene, []).then(({ tookMs }) => tookMs);
+  baseline.set(title, known);
+  return known;
+}
+
+/** Longer than the same scene by half, or than the mirror alone by half: whichever is more. */
+async function limitMs(title: string): Promise<number> {
+  const times = await Promise.all([title, 'the mirror alone'].map(withoutAdversaries));
+  return 1.5 * Math.max(...times) + MOMENT_MS;
+}
+
+const LIARS: Readonly<Record<string, StartAdversary>> = { garbageSender };
+/** They say nothing that could be proven false; or what is false in it is not their own word. */
+const OTHERS: Readonly<Record<string, StartAdversary>> = {
+  chokeForEver,
+  claimAndHold,
+  hashStaller,
+  honestRelay,
+  lowRank,
+  neverAnswers,
+  neverSends,
+  trickler,
+};
+/** Proven liars where anybody comes to believe them, else nobody finds out. */
+const DOUBTFUL: Readonly<Record<string, StartAdversary>> = { disputer, falseFirstHand };
+
+describe.each(Object.keys(SCENES))('beside %s', (title) => {
+  const scene = SCENES[title] as SceneOptions;
+
+  test.each(Object.keys(LIARS))('%s: banned, and the errand is done in time', async (name) => {
+    const outcome = await runErrand(scene, [LIARS[name] as StartAdversary]);
+    for (const { sentBytes } of outcome.hostiles) expect(sentBytes).toBeGreaterThan(0);
+    expect([...outcome.banned].sort()).toEqual([...scene.hostile].sort());
+    expect(outcome.tookMs).toBeLessThan(await limitMs(title));
+  });
+
+  test.each(Object.keys(OTHERS))('%s: not banned, and the errand is done in time', async (name) => {
+    const outcome = await runErrand(scene, [OTHERS[name] as StartAdversary]);
+    for (const { wants } of outcome.hostiles) expect(wants).toBeGreaterThan(0);
+    expect([...outcome.banned]).toEqual([]);
+    expect(outcome.tookMs).toBeLessThan(await limitMs(title));
+  });
+
+  test.each(Object.keys(DOUBTFUL))(
+    '%s: nobody else is banned, and the errand is done in time',
+    async (name) => {
+      const outcome = await runErrand(scene, [DOUBTFUL[name] as StartAdversary]);
+      expect([...outcome.banned].filter((host) => !scene.hostile.includes(host))).toEqual([]);
+      expect(outcome.tookMs).toBeLessThan(await limitMs(title));
+    },
+  );
+});
