@@ -3,6 +3,7 @@
  * joins a flight that is under way, or starts one; one flight a key, however many ask.
  */
 import type { Entry, Location } from '../archive/entry.ts';
+import { NoRoomError } from '../lib/errors.ts';
 import type { Sha256 } from '../lib/sha256.ts';
 import type { Acquire } from './acquire.ts';
 import type { Content } from './content.ts';
@@ -17,14 +18,21 @@ export interface Transfer {
   readonly haveBytes: number;
 }
 
+/** So long a file that the disk didn't take isn't tried again. */
+const NO_ROOM_MS = 10 * 60_000;
+const MAX_NO_ROOM = 64;
+
 export class Acquirer implements Acquire, AsyncDisposable {
   readonly #parts: FlightParts;
   readonly #flights = new Map<Sha256, Flight>();
+  /** Files that the disk didn't take on the way, oldest first, and until when they aren't tried again. */
+  readonly #noRoom = new Map<Sha256, number>();
 
   constructor(parts: FlightParts) {
     this.#parts = parts;
   }
 
+  /** Throws what the flight failed of; NoRoomError when the file can be neither stored nor held. */
   async open(entry: Entry, at: Location, signal: AbortSignal): Promise<Content> {
     const open = this.#parts.store.open(entry.key);
     if (open) {
@@ -33,8 +41,10 @@ export class Acquirer implements Acquire, AsyncDisposable {
     }
     let flight = this.#flights.get(entry.key);
     if (!flight) {
-      const started = new Flight(entry, at, this.#parts, () => {
+      this.#checkRoom(entry.key);
+      const started = new Flight(entry, at, this.#parts, (error) => {
         if (this.#flights.get(entry.key) === started) this.#flights.delete(entry.key);
+        if (error instanceof NoRoomError) this.#rememberNoRoom(entry.key);
       });
       flight = started;
       if (!flight.ended) this.#flights.set(entry.key, flight);
@@ -49,6 +59,23 @@ export class Acquirer implements Acquire, AsyncDisposable {
       sizeBytes: flight.entry.sizeBytes,
       haveBytes: flight.haveBytes,
     }));
+  }
+
+  #checkRoom(key: Sha256): void {
+    const untilMs = this.#noRoom.get(key);
+    if (untilMs === undefined) return;
+    if (this.#parts.clock.nowMs() < untilMs)
+      throw new NoRoomError(`could not store ${key}: the disk did not take it`);
+    this.#noRoom.delete(key);
+  }
+
+  #rememberNoRoom(key: Sha256): void {
+    this.#noRoom.delete(key);
+    this.#noRoom.set(key, this.#parts.clock.nowMs() + NO_ROOM_MS);
+    for (const oldest of this.#noRoom.keys()) {
+      if (this.#noRoom.size <= MAX_NO_ROOM) return;
+      this.#noRoom.delete(oldest);
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

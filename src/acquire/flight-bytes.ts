@@ -5,7 +5,7 @@
  * it (full, read-only), files of a bearable size fly in memory all the same: a verified file is served even then.
  */
 import { readSync } from 'node:fs';
-import { UnavailableError } from '../lib/errors.ts';
+import { NoRoomError } from '../lib/errors.ts';
 import { type Sha256, sha256Of } from '../lib/sha256.ts';
 import type { PartialFile, Store } from '../store/store.ts';
 import type { Pieces } from '../torrent/pieces.ts';
@@ -17,6 +17,7 @@ export interface FlightBytes {
   readonly partial: PartialFile | undefined;
   /** What an earlier flight left, and what this one would leave. */
   readonly kept: KeptPieces;
+  /** Throws RangeError outside the file, NoRoomError when there is nowhere to put it. */
   write(offset: number, bytes: Uint8Array): void;
   /** At most `maxBytes` from `offset`; the caller may keep it. */
   read(offset: number, maxBytes: number): Uint8Array;
@@ -32,7 +33,7 @@ export interface FlightBytes {
   close(): Promise<void>;
 }
 
-/** A file larger than this doesn't fly in memory. */
+/** A file larger than this doesn't fly in memory: where the store can't take it, that is a NoRoomError. */
 const MAX_MEMORY_BYTES = 64 * 1024 * 1024;
 
 export function openFlightBytes(store: Store, hasher: Hasher, key: Sha256, pieces: Pieces): FlightBytes {
@@ -43,7 +44,7 @@ export function openFlightBytes(store: Store, hasher: Hasher, key: Sha256, piece
     return new PartialBytes(store.createPartial(key, sizeBytes, { pieceLength }), hasher, pieces);
   } catch (cause) {
     if (pieces.sizeBytes <= MAX_MEMORY_BYTES) return inMemory();
-    throw new UnavailableError('could not store file: no room', { cause });
+    throw new NoRoomError('could not store file: no room', { cause });
   }
 }
 
@@ -109,7 +110,9 @@ class PartialBytes implements FlightBytes {
         this.#partial.write(offset, bytes);
         return;
       } catch (error) {
-        if (error instanceof RangeError || this.#pieces.sizeBytes > MAX_MEMORY_BYTES) throw error;
+        if (error instanceof RangeError) throw error;
+        if (this.#pieces.sizeBytes > MAX_MEMORY_BYTES)
+          throw new NoRoomError(`could not store file: ${(error as Error).message}`, { cause: error });
       }
       this.#memory = this.#intoMemory();
     }

@@ -55,7 +55,7 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
   readonly #mirror: FlightMirror;
   readonly #readers = new Set<FlightReader>();
   readonly #ready = Promise.withResolvers<void>();
-  readonly #onEnd: () => void;
+  readonly #onEnd: (error?: Error) => void;
   readonly #startedMs: number;
   readonly #startedWallMs: number;
   #want: Want | undefined;
@@ -78,7 +78,7 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
   #orphan: (() => void) | undefined;
   #bytesFromPeers = 0;
 
-  constructor(entry: Entry, at: Location, parts: FlightParts, onEnd: () => void) {
+  constructor(entry: Entry, at: Location, parts: FlightParts, onEnd: (error?: Error) => void) {
     this.entry = entry;
     this.at = at;
     this.#parts = parts;
@@ -460,8 +460,7 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
       this.#bytes.write(offset, bytes);
       return true;
     } catch (cause) {
-      const reason = cause instanceof Error ? cause.message : String(cause);
-      this.#fail(new UnavailableError(`could not store ${this.name}: ${reason}`, { cause }));
+      this.#fail(cause instanceof Error ? cause : new Error(String(cause)));
       return false;
     }
   }
@@ -619,7 +618,7 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
     this.#stopSharing();
     this.#mirror.stop(error);
     this.#endWant();
-    this.#onEnd();
+    this.#onEnd(error);
     const level = error instanceof RefusedError || this.#readers.size === 0 ? 'debug' : 'warn';
     diary[level](error.message);
     for (const reader of [...this.#readers]) reader.fail(error);

@@ -33,6 +33,11 @@ export class UntrustedError extends Error {
   override readonly name = 'UntrustedError';
 }
 
+/** The disk doesn't take a file that is too large for memory: the client gets the mirror's answer instead. */
+export class NoRoomError extends Error {
+  override readonly name = 'NoRoomError';
+}
+
 /** A source can't give what was asked, now: the client gets 502, or 504 when `timedOut`. */
 export class UnavailableError extends Error {
   override readonly name = 'UnavailableError';

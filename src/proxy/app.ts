@@ -6,7 +6,7 @@
  */
 import type { Acquire } from '../acquire/acquire.ts';
 import { type Entry, type Location, locationName } from '../archive/entry.ts';
-import { RefusedError, UnavailableError } from '../lib/errors.ts';
+import { NoRoomError, RefusedError, UnavailableError } from '../lib/errors.ts';
 import { log, quoteRemote } from '../lib/log.ts';
 import type { Mirror } from '../mirror/mirror.ts';
 import { answerError, answerText } from './answer-text.ts';
@@ -73,7 +73,8 @@ async function answerFile(exchange: Exchange, target: FileTarget, parts: ProxyPa
   } catch (error) {
     if (exchange.signal.aborted) return;
     tagged.debug(`could not serve ${quoteRemote(locationName(at), 200)}: ${(error as Error).message}`);
-    if (!(error instanceof RefusedError || error instanceof UnavailableError)) tagged.error(error);
+    const isExpected = [RefusedError, UnavailableError, NoRoomError].some((kind) => error instanceof kind);
+    if (!isExpected) tagged.error(error);
     answerError(exchange, error);
   }
 }

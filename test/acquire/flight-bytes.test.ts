@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test';
 import { openFlightBytes } from '../../src/acquire/flight-bytes.ts';
-import { UnavailableError } from '../../src/lib/errors.ts';
+import { NoRoomError } from '../../src/lib/errors.ts';
 import { MemoryStore } from '../../src/store/memory-store.ts';
 import { Pieces } from '../../src/torrent/pieces.ts';
 import { InlineHasher } from '../fixtures/inline-hasher.ts';
@@ -84,7 +84,7 @@ describe('openFlightBytes()', () => {
     expect(await bytes.digest()).toBe(file.entry.key);
     const size = 65 * MIB;
     expect(() => openFlightBytes(store, new InlineHasher(), file.entry.key, new Pieces(size))).toThrow(
-      UnavailableError,
+      NoRoomError,
     );
   });
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'bun:test';
-import { RefusedError, UnavailableError } from '../../src/lib/errors.ts';
+import { NoRoomError, RefusedError, UnavailableError } from '../../src/lib/errors.ts';
+import { sha256Of } from '../../src/lib/sha256.ts';
 import { MemoryStore } from '../../src/store/memory-store.ts';
 import { poolFile, readAll } from '../fixtures/memory-node.ts';
 import { errorOf, World } from '../fixtures/world.ts';
@@ -190,6 +191,39 @@ describe('a flight with the mirror only', () => {
     const file = poolFile(3 * MIB);
     a.offersAtMirror(file);
     expect(await world.until(a.fetch(file))).toEqual(file.bytes);
+  });
+
+  test('a file too large for memory that the disk does not take on the way: who reads is told, who asks next hears at once, for a while', async () => {
+    await using world = new World();
+    const store = new MemoryStore({ clock: world.clock });
+    const { createPartial } = store;
+    let isFull = true;
+    store.createPartial = (...args) => {
+      const partial = createPartial.apply(store, args);
+      const { write } = partial;
+      partial.write = (offset, bytes) => {
+        if (isFull && offset > MIB) throw new Error('no space left on device');
+        write.call(partial, offset, bytes);
+      };
+      return partial;
+    };
+    const a = world.node('10.0.0.1', { store });
+    const bytes = new Uint8Array(65 * MIB);
+    const at = {
+      scheme: 'http',
+      host: 'ftp.de.debian.org',
+      path: '/debian/pool/main/f/file/file_1.deb',
+    } as const;
+    const file = { bytes, at, entry: { key: sha256Of(bytes), sizeBytes: bytes.length, swarms: [] } };
+    a.offersAtMirror(file);
+    expect(await world.until(errorOf(a.fetch(file)))).toBeInstanceOf(NoRoomError);
+    const before = a.mirror.requests.length;
+    expect(await world.until(errorOf(a.fetch(file)))).toBeInstanceOf(NoRoomError);
+    expect(a.mirror.requests).toHaveLength(before);
+    isFull = false;
+    await world.clock.run(10 * 60_000);
+    using content = await world.until(a.open(file));
+    expect(content.sizeBytes).toBe(bytes.length);
   });
 
   test('keeps to the download limit', async () => {

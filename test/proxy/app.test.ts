@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test';
 import type { Entry, Location } from '../../src/archive/entry.ts';
-import { RefusedError, UnavailableError } from '../../src/lib/errors.ts';
+import { NoRoomError, RefusedError, UnavailableError } from '../../src/lib/errors.ts';
 import { sha256Of } from '../../src/lib/sha256.ts';
 import { HttpMirror } from '../../src/mirror/http-mirror.ts';
 import { UpstreamPolicy } from '../../src/mirror/upstream-policy.ts';
@@ -263,9 +263,12 @@ describe('createProxyApp() for a file of the catalogue', () => {
     expect([head.status, head.headers.get('content-length')]).toEqual([status, String(text.length)]);
   });
 
-  test('ends an unexpected failure of ours in the mirror’s answer', async () => {
+  test.each([
+    ['an unexpected failure of ours', new TypeError('a bug')],
+    ['a file that can be neither stored nor held', new NoRoomError('the disk is full')],
+  ])('ends %s in the mirror’s answer', async (_what, error) => {
     await using origin = await rawOrigin(({ reply }) => reply(200, 'of the mirror'));
-    await using proxy = await bench(new TypeError('a bug'));
+    await using proxy = await bench(error);
     expect((await proxy.get(`/${origin.host}/debian/x.deb`)).body.toString()).toBe('of the mirror');
   });
 });
