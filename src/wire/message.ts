@@ -41,9 +41,8 @@ const PIECE_HEADER_BYTES = 13;
 const HASH_BODY_BYTES = 49;
 const EXTENDED_BODY_LIMIT = 64 * 1024 + 1024;
 
-/** Largest body (id and fields) by id; the decoder then asks for the exact length. */
+/** Largest body (id and fields) by id; the decoder then asks for the exact length. What is ignored is bounded like EXTENDED. */
 const BODY_LIMIT = new Uint32Array(256).fill(EXTENDED_BODY_LIMIT);
-BODY_LIMIT[MessageId.bitfield] = 1 + 256 * 1024;
 BODY_LIMIT[MessageId.piece] = 9 + MAX_REQUEST_BYTES;
 BODY_LIMIT[MessageId.hashes] = HASH_BODY_BYTES + MAX_HASHES * 32;
 for (const id of [0, 1, 2, 3, 14, 15]) BODY_LIMIT[id] = 1;

@@ -114,6 +114,12 @@ describe('decodeMessage()', () => {
     );
   });
 
+  test('takes no more of a BITFIELD, which is ignored, than of an EXTENDED message', () => {
+    expect(maxBodyBytes(5)).toBe(maxBodyBytes(20));
+    const bits = new Uint8Array(maxBodyBytes(20));
+    expect(() => decodeMessage(encodeMessage({ type: 'bitfield', bits }).subarray(4))).toThrow(ProtocolError);
+  });
+
   test('gives for arbitrary bytes a message that re-encodes to them, or ProtocolError', () => {
     const draw = seeded(11);
     let decoded = 0;
