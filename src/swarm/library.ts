@@ -8,6 +8,7 @@ import { type Clock, systemClock } from '../lib/clock.ts';
 import type { Sha256 } from '../lib/sha256.ts';
 import type { OpenFile, Store } from '../store/store.ts';
 import { Pieces } from '../torrent/pieces.ts';
+import { MAX_FILE_BYTES } from '../wire/archive-ext.ts';
 import { type FileTree, TreeCache } from './tree-cache.ts';
 
 /** One file as it can be served. */
@@ -55,9 +56,14 @@ export class Library {
     this.#computeLayer = computeLayer;
   }
 
+  /** Larger files have no place in a `have`: the other end would close the connection. */
+  mayOffer({ sizeBytes }: Pieces): boolean {
+    return sizeBytes <= MAX_FILE_BYTES;
+  }
+
   /** A flight has verified pieces to give; until `ungrow`. */
   grow(servable: Servable): void {
-    this.#growing.set(servable.key, servable);
+    if (this.mayOffer(servable.pieces)) this.#growing.set(servable.key, servable);
   }
 
   ungrow(key: Sha256): void {
@@ -74,8 +80,8 @@ export class Library {
   ): Servable | Promise<Servable | undefined> | undefined {
     const file = this.#store.stat(key);
     if (file) {
-      if (!file.swarms.some(inSwarm)) return undefined;
       const pieces = new Pieces(file.sizeBytes);
+      if (!file.swarms.some(inSwarm) || !this.mayOffer(pieces)) return undefined;
       if (pieces.isSingle) return new StoredServable(this.#store, key, pieces, file.swarms, undefined);
       const tree = this.#trees.get(key, pieces, () => this.#store.layer(key));
       if (tree) return new StoredServable(this.#store, key, pieces, file.swarms, tree);

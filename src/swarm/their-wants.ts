@@ -122,6 +122,7 @@ export class TheirWants {
     const { uploads } = this.#host;
     const number = this.#numbers.get(servable.key);
     if (number === undefined || !servable.swarms.some((swarm) => this.#host.shares(swarm))) return;
+    if (!this.#host.library.mayOffer(servable.pieces)) return;
     if (uploads.numbersLeft < servable.pieces.count) return this.#host.close('piece numbers used up');
     this.#host.sayHaves(entriesFor(uploads, number, servable));
   }

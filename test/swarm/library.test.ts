@@ -130,13 +130,38 @@ describe('Library.find()', () => {
   test('a growing file is found in its swarms until it is taken back', () => {
     const { library } = scene();
     const file = poolFile(MIB);
-    const growing = { key: file.entry.key, swarms: [SWARM] } as unknown as Servable;
+    const growing = {
+      key: file.entry.key,
+      pieces: new Pieces(MIB),
+      swarms: [SWARM],
+    } as unknown as Servable;
     library.grow(growing);
     expect(library.find(file.entry.key, inSwarm)).toBe(growing);
     expect(library.find(file.entry.key, () => false)).toBeUndefined();
     library.ungrow(file.entry.key);
     expect(library.find(file.entry.key, inSwarm)).toBeUndefined();
   });
+});
+
+test('a file of more than 2^40 bytes is kept for APT, and offered to nobody', () => {
+  const { store, library, keep } = scene();
+  const file = poolFile(1000);
+  keep(file);
+  const { stat } = store;
+  for (const [sizeBytes, isFound] of [
+    [2 ** 40, true],
+    [2 ** 40 + 1, false],
+  ] as const) {
+    store.stat = (key) => {
+      const found = stat.call(store, key);
+      return found && { ...found, sizeBytes };
+    };
+    store.layer = () => new Uint8Array(2048 * 32);
+    expect(library.find(file.entry.key, inSwarm) !== undefined).toBe(isFound);
+  }
+  const key = poolFile(1000, 2).entry.key;
+  library.grow({ key, pieces: new Pieces(2 ** 40 + 1), swarms: [SWARM] } as unknown as Servable);
+  expect(library.find(key, inSwarm)).toBeUndefined();
 });
 
 describe('Library.prepare()', () => {
