@@ -169,6 +169,8 @@ export class FlightTrust {
 
   #unfollow(): void {
     this.#root = undefined;
+    this.#rival = undefined;
+    this.#differing.clear();
     this.#host.progress.withholdRoot();
     this.follow();
     this.#host.treeChanged();
@@ -242,6 +244,8 @@ export class FlightTrust {
 
   /** The mirror's piece has this hash: trees that say otherwise aren't followed any more. */
   #settle(piece: number, hash: Uint8Array): void {
+    // Whatever becomes of the trees: this piece has told what it can.
+    this.#differing.delete(piece);
     const contradicted = (root: FollowedRoot | undefined) =>
       root?.layer !== undefined && !sameBytes(hash, hashAt(root.layer, piece));
     if (contradicted(this.#rival)) this.#dropRival();
@@ -351,9 +355,9 @@ export class FlightTrust {
     return layer;
   }
 
-  /** Somebody must have stated something false: it is worth finding out who. */
+  /** Somebody may have stated something false: it is worth finding out who. A false word need not have misled anybody: it disputes true ones. */
   get isContradictory(): boolean {
-    return this.#roots.contradictory || (this.#wrongs > 0 && this.words.hasStatements);
+    return this.#roots.contradictory || this.words.hasStatements;
   }
 
   /** The right file is here, and this is its layer: it shows whose own root or hash was false. */

@@ -19,6 +19,8 @@ const MAX_STATEMENTS = 16_384;
 export class PieceWords {
   readonly #words = new Map<number, PieceWord>();
   readonly #disputed = new Set<number>();
+  /** What our own mirror said falsely: whoever says the same had it from such a mirror. */
+  readonly #disowned = new Map<number, Uint8Array>();
   readonly #firstHand: { readonly peer: Peer; readonly piece: number; readonly hash: Uint8Array }[] = [];
 
   of(piece: number): PieceWord | undefined {
@@ -44,6 +46,7 @@ export class PieceWords {
 
   /** What is known came from a mirror that gave the wrong file: it counts for nothing. */
   disown(): void {
+    for (const [piece, { hash, own }] of this.#words) if (own) this.#disowned.set(piece, hash);
     this.#words.clear();
     this.#disputed.clear();
   }
@@ -57,10 +60,12 @@ export class PieceWords {
     }
   }
 
-  /** Peers whose own word differs from the file's true layer. */
+  /** Peers whose own word differs from the file's true layer, and from what our own mirror made us say. */
   liars(layer: Uint8Array): Set<Peer> {
     const liars = new Set<Peer>();
     for (const { peer, piece, hash } of this.#firstHand) {
+      const ours = this.#disowned.get(piece);
+      if (ours && same(ours, hash)) continue;
       const at = piece * HASH_BYTES;
       if (at < layer.length && !same(layer.subarray(at, at + HASH_BYTES), hash)) liars.add(peer);
     }

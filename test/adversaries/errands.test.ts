@@ -7,6 +7,7 @@ import { start as chokeForEver } from './choke-for-ever.ts';
 import { start as claimAndHold } from './claim-and-hold.ts';
 import { start as disputer } from './disputer.ts';
 import { start as falseFirstHand } from './false-first-hand.ts';
+import { start as falseTree } from './false-tree.ts';
 import { start as garbageSender } from './garbage-sender.ts';
 import { start as hashStaller } from './hash-staller.ts';
 import { start as honestRelay } from './honest-relay.ts';
@@ -48,7 +49,12 @@ async function limitMs(title: string): Promise<number> {
   return 1.5 * Math.max(...times) + MOMENT_MS;
 }
 
-const LIARS: Readonly<Record<string, StartAdversary>> = { garbageSender };
+const LIARS: Readonly<Record<string, StartAdversary>> = {
+  disputer,
+  falseFirstHand,
+  falseTree,
+  garbageSender,
+};
 /** They say nothing that could be proven false; or what is false in it is not their own word. */
 const OTHERS: Readonly<Record<string, StartAdversary>> = {
   chokeForEver,
@@ -60,15 +66,11 @@ const OTHERS: Readonly<Record<string, StartAdversary>> = {
   neverSends,
   trickler,
 };
-/** Proven liars where anybody comes to believe them, else nobody finds out. */
-const DOUBTFUL: Readonly<Record<string, StartAdversary>> = { disputer, falseFirstHand };
-
 describe.each(Object.keys(SCENES))('beside %s', (title) => {
   const scene = SCENES[title] as SceneOptions;
 
   test.each(Object.keys(LIARS))('%s: banned, and the errand is done in time', async (name) => {
     const outcome = await runErrand(scene, [LIARS[name] as StartAdversary]);
-    for (const { sentBytes } of outcome.hostiles) expect(sentBytes).toBeGreaterThan(0);
     expect([...outcome.banned].sort()).toEqual([...scene.hostile].sort());
     expect(outcome.tookMs).toBeLessThan(await limitMs(title));
   });
@@ -79,13 +81,4 @@ describe.each(Object.keys(SCENES))('beside %s', (title) => {
     expect([...outcome.banned]).toEqual([]);
     expect(outcome.tookMs).toBeLessThan(await limitMs(title));
   });
-
-  test.each(Object.keys(DOUBTFUL))(
-    '%s: nobody else is banned, and the errand is done in time',
-    async (name) => {
-      const outcome = await runErrand(scene, [DOUBTFUL[name] as StartAdversary]);
-      expect([...outcome.banned].filter((host) => !scene.hostile.includes(host))).toEqual([]);
-      expect(outcome.tookMs).toBeLessThan(await limitMs(title));
-    },
-  );
 });
