@@ -28,6 +28,7 @@ import { statusRoutes } from './status/routes.ts';
 import { collect } from './status/snapshot.ts';
 import { DiskStore } from './store/disk-store.ts';
 import type { Store } from './store/store.ts';
+import { BanFile } from './swarm/ban-file.ts';
 import { Library } from './swarm/library.ts';
 import { newPeerId } from './swarm/peer-id.ts';
 import { Swarms } from './swarm/swarms.ts';
@@ -61,11 +62,13 @@ export async function startDaemon(settings: Settings): Promise<Daemon> {
   const library = new Library(store, (fd, pieces) => hasher.layer(fd, pieces));
   const peerId = newPeerId(VERSION);
   const downloadBucket = new TokenBucket(settings.downloadLimit, clock.nowMs());
+  const banKeeper = stack.use(new BanFile(settings.stateDir, clock));
   const swarms = stack.use(
     new Swarms({
       library,
       peerId,
       downloadBucket,
+      banKeeper,
       client: `DebTorrent ${VERSION}`,
       uploadBuckets: uploadBuckets(settings, clock.nowMs()),
       moved(direction, bytes, lan) {
@@ -253,7 +256,10 @@ const INDEX_NAME = /\/(?:by-hash\/[^/]+\/[^/]+|(?:Packages|Sources)(?:\.[a-z0-9]
 /** How long the file of an index stays open for whoever was given its path. */
 const INDEX_OPEN_MS = 120_000;
 
-/** A file has come in: an index goes into the catalogue before apt sees its last bytes. */
+/**
+ * A file has come in: the catalogue hears of an index before apt sees its last bytes. Its table is made meanwhile;
+ * whoever asks for what the table might answer waits for it there (`Catalogue.lookup`), so nobody has to wait here.
+ */
 function takeIndex(entry: Entry, at: Location, catalogue: Catalogue, store: Store): void {
   if (!INDEX_NAME.test(locationName(at))) return;
   const open = store.open(entry.key);

@@ -86,7 +86,7 @@ export class Crowd {
     const claim = peer.claimOn(this.#want.key);
     return {
       rank: this.#rank(peer),
-      claim: claim && { has: (piece) => inRanges(claim.pieces, piece), dueMs: claim.dueMs },
+      claim,
       broken: this.#swarms.isClaimBroken(peer),
       latencyMs: peer.latencyMs,
       bytesPerSecond: peer.bytesPerSecond() ?? ASSUMED_RATE,
@@ -99,11 +99,8 @@ export class Crowd {
     if (nowMs - view.movedMs < patience) return;
     for (const peer of this.peers()) {
       const claim = peer.claimOn(this.#want.key);
-      const open = claim?.pieces.some(({ first, count }) => {
-        for (let piece = first; piece < first + count; piece += 1) if (view.needed(piece)) return true;
-        return false;
-      });
-      if (open && claim && claim.dueMs + patience < nowMs) this.#swarms.breakClaim(peer);
+      if (!claim || claim.dueMs + patience >= nowMs) continue;
+      if (claim.pieces().some((piece) => view.needed(piece))) this.#swarms.breakClaim(peer);
     }
   }
 
@@ -120,8 +117,4 @@ export class Crowd {
 /** Who goes first for this file: hash(peer id ‖ key), so that each file has another order. */
 export function rankOf(peerId: Uint8Array, key: Sha256): string {
   return new Bun.CryptoHasher('sha256').update(peerId).update(Buffer.from(key, 'hex')).digest('hex');
-}
-
-function inRanges(ranges: readonly NumberRange[], piece: number): boolean {
-  return ranges.some(({ first, count }) => piece >= first && piece < first + count);
 }

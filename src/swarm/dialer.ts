@@ -1,51 +1,44 @@
 /**
- * Whom to dial, when, and in which swarm: addresses given by hand, and those that trackers name. It decides the
- * order and the pauses between tries; what is spoken is Peer's. Bounded: a stranger can't make it remember or dial
- * more than the limits below. Time-outs are seconds: most addresses of a swarm are dead.
+ * Whom to dial, when, and in which swarm: addresses given by hand, and those that trackers, the LAN and other peers
+ * name. It decides the order; the pauses are Candidate's, what is spoken is Peer's, how many we want is Admission's.
+ * Near ones first, then those that failed least, then by lot: whoever names many addresses, or the same ones early,
+ * can't choose our peers for us. Bounded: a stranger can't make it remember or dial more than the limits below.
+ * Time-outs are seconds: most addresses of a swarm are dead.
  */
 import type { Clock } from '../lib/clock.ts';
 import { formatHostPort, type HostPort } from '../lib/host-port.ts';
+import { Candidate } from './candidate.ts';
 import type { Dial, Link } from './link.ts';
+import { betterOf, type Provenance } from './provenance.ts';
 
 const TIMEOUT_MS = 4_000;
-const MAX_CANDIDATES = 1_000;
 const MAX_DIALLING = 20;
-const FIRST_PAUSE_MS = 500;
-const NEXT_SWARM_MS = 20;
-const LONGEST_PAUSE_MS = 30_000;
-const LONGEST_PAUSE_STRANGER_MS = 600_000;
-/** A stranger's address that failed this often is forgotten. */
-const MAX_FAILURES_STRANGER = 4;
-/** A freshly given address is waited for this long by whoever looks for a file (a connection is on its way). */
+/** Addresses not given by hand that are remembered. */
+const MAX_CANDIDATES = 1_000;
+/** Of these, named by other peers, in all and by one address group: nobody can fill the memory alone. */
+const MAX_HINTS = 400;
+const MAX_HINTS_A_SOURCE = 100;
+/** Far addresses of one host: a port scan by way of us is no use. */
+const MAX_PORTS_A_HOST = 3;
+/** How much later a peer's hint has its turn than what others name, where a whole failure is 1. */
+const HINT_HANDICAP = 0.5;
+/** While enough are connected, whether that has changed is looked at this often. */
+const RETRY_FULL_MS = 1_000;
+/** A freshly named near address is waited for this long by whoever looks for a file (a connection is on its way). */
 const HOPEFUL_MS = 250;
-
-interface Candidate {
-  readonly at: HostPort;
-  readonly given: boolean;
-  /** Swarms it was named for; empty = any of ours. */
-  readonly swarms: Set<string>;
-  /** In a row: connections that failed or came to nothing. */
-  failures: number;
-  nextMs: number;
-  dialling: boolean;
-  /** Connected now: not to be dialled. */
-  link: Link | undefined;
-  /** Since when the first try is under way. */
-  hopefulSinceMs: number | undefined;
-  /** Which of the swarms is to be tried, and how many were in a row without the other end's knowing them. */
-  turn: number;
-  unknown: number;
-}
 
 export interface DialerHost {
   readonly clock: Clock;
   readonly dial: Dial;
+  /** 0 to 1. */
+  readonly draw: () => number;
   /** Our swarms, in the order in which to try them on an address given by hand. */
   swarms(): readonly string[];
-  /** No more connections are wanted for now. */
-  full(): boolean;
-  mayDial(at: HostPort): boolean;
-  connected(link: Link, infoHash: string, given: boolean): void;
+  /** Whether another stranger, dialled by ourselves, is wanted in this swarm. */
+  wants(infoHash: string): boolean;
+  /** Whether this very address may be dialled now. */
+  mayDial(at: HostPort, provenance: Provenance): boolean;
+  connected(link: Link, infoHash: string, provenance: Provenance): void;
 }
 
 export class Dialer {
@@ -60,60 +53,90 @@ export class Dialer {
   }
 
   give(at: HostPort): void {
-    this.#add(at, true, undefined);
+    this.#add(at, 'given', undefined, undefined);
   }
 
-  found(at: HostPort, infoHash: string): void {
-    this.#add(at, false, infoHash);
+  /** `source`: the address group of the peer that named it. */
+  found(at: HostPort, infoHash: string, provenance: Provenance, source?: string): void {
+    this.#add(at, provenance, infoHash, source);
   }
 
-  isGiven(host: string): boolean {
+  /**
+   * How the one at this host was met, going by its address alone: enough for limits, not for trust, as others may sit
+   * behind the same address.
+   */
+  expects(host: string): Provenance {
+    let best: Provenance = 'inbound';
+    for (const { at, answerer, provenance } of this.#candidates.values())
+      if (at.host === host || answerer?.host === host) best = betterOf(best, provenance);
+    return best;
+  }
+
+  /** A connection that we dialled has shown a peer id. */
+  answered(link: Link, peerId: string): void {
+    const candidate = this.#of(link);
+    if (candidate) candidate.answerer = { host: link.remote.host, peerId };
+  }
+
+  /**
+   * One that dialled us, by its own word about where it listens: it needn't be dialled. It counts as given only when
+   * the same peer id answered when we dialled that address: anybody at the same host can name a port.
+   */
+  recognise(link: Link, listenPort: number, peerId: string): Provenance {
+    const { host } = link.remote;
+    let best: Provenance = 'inbound';
     for (const candidate of this.#candidates.values()) {
-      if (candidate.given && candidate.at.host === host) return true;
+      const { at, answerer } = candidate;
+      if (at.port !== listenPort || (at.host !== host && answerer?.host !== host)) continue;
+      if (candidate.isGiven && answerer?.peerId !== peerId) continue;
+      candidate.link ??= link;
+      best = betterOf(best, candidate.provenance);
     }
-    return false;
+    return best;
+  }
+
+  /** Of two connections with the same peer `kept` stays: it stands for the address that `dropped` did. */
+  replace(dropped: Link, kept: Link): Provenance {
+    const candidate = this.#of(dropped);
+    if (!candidate) return 'inbound';
+    candidate.link = kept;
+    return candidate.provenance;
   }
 
   /** Our swarms have changed: addresses that had none in common may have one now. */
   swarmsChanged(): void {
-    for (const candidate of this.#candidates.values()) {
-      if (!candidate.given || candidate.link) continue;
-      candidate.nextMs = this.#host.clock.nowMs();
-      candidate.hopefulSinceMs = candidate.nextMs;
-      candidate.failures = 0;
-      candidate.turn = 0;
-      candidate.unknown = 0;
-    }
-    this.#run();
+    const now = this.#host.clock.nowMs();
+    for (const candidate of this.#candidates.values())
+      if (candidate.isNear && !candidate.link) candidate.refresh(now);
+    this.#wake();
   }
 
-  /** Until when an address given by hand may still turn into a connection that answers. */
+  /** Until when a near address may still turn into a connection that answers. */
   hopefulUntilMs(): number | undefined {
     let until: number | undefined;
     const now = this.#host.clock.nowMs();
-    for (const { given, link, hopefulSinceMs } of this.#candidates.values()) {
-      if (!given || link || hopefulSinceMs === undefined || hopefulSinceMs + HOPEFUL_MS < now) continue;
+    for (const { link, hopefulSinceMs } of this.#candidates.values()) {
+      if (link || hopefulSinceMs === undefined || hopefulSinceMs + HOPEFUL_MS < now) continue;
       until = Math.max(until ?? 0, hopefulSinceMs + HOPEFUL_MS);
     }
     return until;
   }
 
-  /** A connection that we dialled has ended. `useful`: it got as far as being a peer. */
+  /** A connection has ended, whoever dialled. `useful`: it got as far as being a peer. */
   ended(link: Link, useful: boolean): void {
+    const now = this.#host.clock.nowMs();
     for (const candidate of this.#candidates.values()) {
       if (candidate.link !== link) continue;
-      candidate.link = undefined;
-      if (useful) this.#lost(candidate);
-      else this.#unknown(candidate);
+      if (useful) candidate.lost(now);
+      else if (!candidate.closedUnknown(now, this.#host.swarms().length)) this.#forget(candidate);
     }
-    this.#run();
+    this.#wake();
   }
 
-  /** We, or somebody we are connected to already: never again. */
+  /** We, or somebody who isn't wanted: never again. */
   forget(link: Link): void {
-    for (const [key, candidate] of this.#candidates) {
-      if (candidate.link === link) this.#candidates.delete(key);
-    }
+    const candidate = this.#of(link);
+    if (candidate) this.#forget(candidate);
   }
 
   stop(): void {
@@ -122,66 +145,107 @@ export class Dialer {
     this.#candidates.clear();
   }
 
-  #add(at: HostPort, given: boolean, infoHash: string | undefined): void {
+  #add(at: HostPort, provenance: Provenance, infoHash: string | undefined, source: string | undefined): void {
     const key = formatHostPort(at);
     let candidate = this.#candidates.get(key);
     if (!candidate) {
-      if (!given && this.#candidates.size >= MAX_CANDIDATES) return;
-      const nextMs = this.#host.clock.nowMs();
-      const hopefulSinceMs = given ? nextMs : undefined;
-      const fresh = {
-        failures: 0,
-        nextMs,
-        dialling: false,
-        link: undefined,
-        hopefulSinceMs,
-        turn: 0,
-        unknown: 0,
-      };
-      candidate = { at, given, swarms: new Set<string>(), ...fresh };
+      candidate = new Candidate(at, provenance, this.#host.clock.nowMs(), source);
+      if (!candidate.isGiven && !this.#makeRoom(candidate)) return;
       this.#candidates.set(key, candidate);
     }
-    if (infoHash) candidate.swarms.add(infoHash);
-    this.#run();
+    candidate.named(provenance, infoHash);
+    this.#wake();
+  }
+
+  #forget(candidate: Candidate): void {
+    this.#candidates.delete(formatHostPort(candidate.at));
+  }
+
+  #of(link: Link): Candidate | undefined {
+    for (const candidate of this.#candidates.values()) if (candidate.link === link) return candidate;
+    return undefined;
+  }
+
+  /** False: what was there first stays. Peers' hints make room for what others name. */
+  #makeRoom({ at, provenance, source, isNear }: Candidate): boolean {
+    let all = 0;
+    let hints = 0;
+    let ofSource = 0;
+    let ofHost = 0;
+    let idleHint: Candidate | undefined;
+    for (const candidate of this.#candidates.values()) {
+      if (candidate.isGiven) continue;
+      all += 1;
+      if (candidate.at.host === at.host) ofHost += 1;
+      if (candidate.provenance !== 'pex') continue;
+      hints += 1;
+      if (candidate.source === source) ofSource += 1;
+      if (candidate.isIdle) idleHint ??= candidate;
+    }
+    if (!isNear && ofHost >= MAX_PORTS_A_HOST) return false;
+    if (provenance === 'pex')
+      return hints < MAX_HINTS && ofSource < MAX_HINTS_A_SOURCE && all < MAX_CANDIDATES;
+    if (all < MAX_CANDIDATES) return true;
+    if (idleHint) this.#forget(idleHint);
+    return idleHint !== undefined;
+  }
+
+  /** Looks who is due, once for all that happens at one moment. */
+  #wake(): void {
+    if (!this.#stopped) this.#wakeAt(0);
+  }
+
+  #wakeAt(delayMs: number): void {
+    this.#timer?.();
+    this.#timer = this.#host.clock.after(delayMs, () => this.#run());
   }
 
   #run(): void {
-    if (this.#stopped) return;
-    this.#timer?.();
     this.#timer = undefined;
     const now = this.#host.clock.nowMs();
-    let nextMs = Number.POSITIVE_INFINITY;
-    const due: Candidate[] = [];
-    for (const candidate of this.#candidates.values()) {
-      if (candidate.dialling || candidate.link) continue;
-      if (candidate.nextMs <= now) due.push(candidate);
-      else nextMs = Math.min(nextMs, candidate.nextMs);
-    }
-    // Given ones first, then who has waited longest: dead addresses don't keep new ones from their turn.
-    due.sort((a, b) => Number(b.given) - Number(a.given) || a.nextMs - b.nextMs);
-    for (const candidate of due) {
-      if (this.#dialling >= MAX_DIALLING || (this.#host.full() && !candidate.given)) {
-        nextMs = Math.min(nextMs, now + 1_000);
-        break;
-      }
-      this.#dial(candidate);
-      if (!candidate.dialling) nextMs = Math.min(nextMs, candidate.nextMs);
-    }
-    if (Number.isFinite(nextMs)) {
-      this.#timer = this.#host.clock.after(Math.max(1, nextMs - now), () => this.#run());
-    }
+    let nextMs = this.#dialDue(now);
+    for (const candidate of this.#candidates.values())
+      if (candidate.isIdle && candidate.nextMs > now) nextMs = Math.min(nextMs, candidate.nextMs);
+    if (Number.isFinite(nextMs)) this.#wakeAt(Math.max(1, nextMs - now));
   }
 
-  #dial(candidate: Candidate): void {
-    const infoHash = this.#pick(candidate);
-    if (infoHash === undefined && !candidate.given) {
-      this.#candidates.delete(formatHostPort(candidate.at)); // of swarms that we have left
-      return;
+  /** Dials whose turn it is. When to look again at those that are due and that nobody wants now. */
+  #dialDue(now: number): number {
+    if (this.#dialling >= MAX_DIALLING) return Number.POSITIVE_INFINITY; // the end of one of them comes back here
+    const ours = this.#host.swarms();
+    const wanted = ours.filter((swarm) => this.#host.wants(swarm));
+    const due = new Map<Candidate, number>();
+    let nextMs = Number.POSITIVE_INFINITY;
+    for (const candidate of this.#candidates.values()) {
+      if (!candidate.isIdle || candidate.nextMs > now) continue;
+      if (!candidate.isGiven && candidate.pick(ours) === undefined)
+        this.#forget(candidate); // of swarms we have left
+      else if (candidate.isNear || candidate.pick(wanted) !== undefined)
+        due.set(candidate, this.#turnOf(candidate));
+      else nextMs = now + RETRY_FULL_MS;
     }
-    if (infoHash === undefined || !this.#host.mayDial(candidate.at)) {
-      this.#pause(candidate);
-      return;
+    while (due.size > 0 && this.#dialling < MAX_DIALLING) {
+      const candidate = first(due);
+      due.delete(candidate);
+      this.#dial(candidate, candidate.pick(candidate.isNear ? ours : wanted), now);
     }
+    return nextMs;
+  }
+
+  /** The lowest goes first. */
+  #turnOf({ isGiven, isNear, provenance, failures }: Candidate): number {
+    if (isGiven) return -2;
+    if (isNear) return -1;
+    return failures + this.#host.draw() + (provenance === 'pex' ? HINT_HANDICAP : 0);
+  }
+
+  #dial(candidate: Candidate, infoHash: string | undefined, now: number): void {
+    if (infoHash === undefined) candidate.pause(now);
+    else if (!this.#host.mayDial(candidate.at, candidate.provenance)) candidate.postpone(now);
+    else this.#dialNow(candidate, infoHash);
+  }
+
+  #dialNow(candidate: Candidate, infoHash: string): void {
     candidate.dialling = true;
     this.#dialling += 1;
     this.#host.dial(candidate.at, TIMEOUT_MS).then(
@@ -190,49 +254,22 @@ export class Dialer {
         candidate.dialling = false;
         if (this.#stopped) return link.close('stopping');
         candidate.link = link;
-        this.#host.connected(link, infoHash, candidate.given);
+        this.#host.connected(link, infoHash, candidate.provenance);
+        this.#wake();
       },
       () => {
         this.#dialling -= 1;
         candidate.dialling = false;
-        candidate.hopefulSinceMs = undefined;
-        this.#failed(candidate);
-        this.#run();
+        if (!candidate.failed(this.#host.clock.nowMs())) this.#forget(candidate);
+        this.#wake();
       },
     );
   }
+}
 
-  #pick(candidate: Candidate): string | undefined {
-    const ours = this.#host.swarms();
-    const usable = candidate.swarms.size > 0 ? ours.filter((s) => candidate.swarms.has(s)) : ours;
-    return usable[candidate.turn % Math.max(1, usable.length)];
-  }
-
-  /** It was a peer, and is gone: perhaps only for a moment. */
-  #lost(candidate: Candidate): void {
-    candidate.failures = 1;
-    candidate.unknown = 0;
-    this.#pause(candidate);
-  }
-
-  /** It closed without a word: it may be in another of our swarms, so the next one is tried soon. */
-  #unknown(candidate: Candidate): void {
-    candidate.turn += 1;
-    candidate.unknown += 1;
-    if (!candidate.given || candidate.unknown >= this.#host.swarms().length) return this.#failed(candidate);
-    candidate.nextMs = this.#host.clock.nowMs() + NEXT_SWARM_MS;
-  }
-
-  #failed(candidate: Candidate): void {
-    candidate.failures += 1;
-    candidate.unknown = 0;
-    if (candidate.given || candidate.failures <= MAX_FAILURES_STRANGER) this.#pause(candidate);
-    else this.#candidates.delete(formatHostPort(candidate.at));
-  }
-
-  #pause(candidate: Candidate): void {
-    const longest = candidate.given ? LONGEST_PAUSE_MS : LONGEST_PAUSE_STRANGER_MS;
-    const pauseMs = Math.min(longest, FIRST_PAUSE_MS * 2 ** Math.max(0, candidate.failures - 1));
-    candidate.nextMs = this.#host.clock.nowMs() + pauseMs;
-  }
+function first(turns: ReadonlyMap<Candidate, number>): Candidate {
+  let lowest: [Candidate, number] | undefined;
+  for (const entry of turns) if (!lowest || entry[1] < lowest[1]) lowest = entry;
+  if (!lowest) throw new RangeError('nobody is due');
+  return lowest[0];
 }

@@ -14,13 +14,13 @@ import {
 } from '../wire/archive-ext.ts';
 import { Offer } from './offer.ts';
 import type { Peer } from './peer.ts';
+import { MAX_OPEN_WANTS } from './their-wants.ts';
 import type { Want, Wants } from './wants.ts';
 
 /** What it needs of the node. */
 export interface OurWantsNode {
   readonly clock: Clock;
   readonly wants: Wants;
-  readyPeers(): Iterable<Peer>;
 }
 
 /** How long an answer is waited for at first, and at most. */
@@ -31,6 +31,8 @@ const MIN_ANSWER_WAIT_MS = 100;
 const UNANSWERED_MS = 2_000;
 /** A peer that left this many wants unanswered in a row isn't waited for. */
 const MAX_LEFT_UNANSWERED = 3;
+/** What the last answer counts in how often one has what we look for. */
+const HISTORY_WEIGHT = 0.1;
 
 export class OurWants {
   readonly #peer: Peer;
@@ -41,6 +43,10 @@ export class OurWants {
   readonly #askedMs = new Map<number, number>();
   #answerMs: number | undefined;
   #leftUnanswered = 0;
+  /** Wants that the peer holds open for us. */
+  #open = 0;
+  /** 0 to 1, from its answers so far; in between while there are none. */
+  #haveShare = 0.5;
 
   constructor(peer: Peer, node: OurWantsNode, say: (message: ArchiveMessage) => void) {
     this.#peer = peer;
@@ -48,14 +54,31 @@ export class OurWants {
     this.#say = say;
   }
 
+  /** How often it has what we look for: 0 to 1. */
+  get haveShare(): number {
+    return this.#haveShare;
+  }
+
+  /** It was asked several times and said nothing. */
+  get isSilent(): boolean {
+    return this.#leftUnanswered >= MAX_LEFT_UNANSWERED;
+  }
+
+  /** More than it may be asked at once would close the connection. */
+  get isFull(): boolean {
+    return this.#open >= MAX_OPEN_WANTS;
+  }
+
   /** Wants of one turn of the event loop travel together. */
   add(want: Want): void {
+    this.#open += 1;
     this.#cancelFlush ??= this.#node.clock.after(0, () => this.#flush());
     this.#batch.push(want);
     this.#askedMs.set(want.number, this.#node.clock.nowMs());
   }
 
   remove(want: Want): void {
+    this.#open -= 1;
     this.#askedMs.delete(want.number);
     const at = this.#batch.indexOf(want);
     if (at >= 0) this.#batch.splice(at, 1);
@@ -70,12 +93,12 @@ export class OurWants {
     const peer = this.#peer;
     const want = wants.get(entry.want);
     if (!want?.asked.has(peer)) return; // a `have` crossing an `unwant`
-    this.#answered(entry.want);
+    this.#answered(entry.want, true);
     const { pieces } = want;
     // Another size than the catalogue's, or no root where one is needed: not our file.
     const hasTree = entry.root !== undefined || entry.grade === Grade.firstHand;
     if (entry.sizeBytes !== pieces.sizeBytes || (!pieces.isSingle && !hasTree)) {
-      return wants.answered(want, peer, this.#node.readyPeers());
+      return wants.answered(want, peer);
     }
     if (entry.pieces && entry.pieces.length !== Math.ceil(pieces.count / 8)) {
       throw new ProtocolError('a bitfield of a wrong length');
@@ -115,8 +138,8 @@ export class OurWants {
     const { wants } = this.#node;
     const want = wants.get(number);
     if (!want?.asked.has(this.#peer)) return;
-    this.#answered(number);
-    wants.answered(want, this.#peer, this.#node.readyPeers());
+    this.#answered(number, false);
+    wants.answered(want, this.#peer);
   }
 
   /** HAVE and lt_donthave, in the peer's numbers. */
@@ -142,7 +165,7 @@ export class OurWants {
 
   /** Milliseconds. `queueMs`: what the payload that is on its way to us will take, as an answer queues behind it. */
   waitMs(queueMs: number): number {
-    if (this.#leftUnanswered >= MAX_LEFT_UNANSWERED) return 0;
+    if (this.isSilent) return 0;
     if (this.#answerMs === undefined) return FIRST_ANSWER_WAIT_MS;
     return Math.min(MAX_ANSWER_WAIT_MS, Math.max(MIN_ANSWER_WAIT_MS, 4 * this.#answerMs) + 2 * queueMs);
   }
@@ -163,13 +186,14 @@ export class OurWants {
   }
 
   /** The peer has answered this want, one way or the other. */
-  #answered(number: number): void {
+  #answered(number: number, had: boolean): void {
     const since = this.#askedMs.get(number);
     if (since === undefined) return;
     this.#askedMs.delete(number);
     const sample = this.#node.clock.nowMs() - since;
     this.#answerMs = this.#answerMs === undefined ? sample : 0.7 * this.#answerMs + 0.3 * sample;
     this.#leftUnanswered = 0;
+    this.#haveShare += HISTORY_WEIGHT * (Number(had) - this.#haveShare);
   }
 
   /** As few messages as runs of numbers and the limit of keys allow. */

@@ -4,10 +4,12 @@
  */
 import type { Clock } from '../lib/clock.ts';
 import type { TokenBucket } from '../lib/token-bucket.ts';
+import type { KeyLimits } from './key-limits.ts';
 import type { Library } from './library.ts';
 import type { Link } from './link.ts';
 import type { Peer } from './peer.ts';
 import type { PieceBuffers } from './piece-buffers.ts';
+import type { Provenance } from './provenance.ts';
 import type { Wants } from './wants.ts';
 
 /** A swarm this node is in. */
@@ -29,6 +31,7 @@ export interface PeerNode {
   readonly downloadBucket: TokenBucket;
   readonly library: Library;
   readonly wants: Wants;
+  readonly keyLimits: KeyLimits;
   ownSwarms(): ReadonlyMap<string, OwnSwarm>;
   readyPeers(): Iterable<Peer>;
   /** The handshake is done. False: not wanted (a second connection, ourselves). */
@@ -37,6 +40,8 @@ export interface PeerNode {
   ready(peer: Peer): void;
   closed(peer: Peer, reason: string): void;
   ban(peer: Peer, reason: string): void;
+  /** It has broken the protocol, and is being closed for it. */
+  offended(peer: Peer, reason: string): void;
   moved(peer: Peer, direction: 'up' | 'down', bytes: number): void;
 }
 
@@ -44,7 +49,8 @@ export interface PeerOptions {
   readonly link: Link;
   /** The info-hash to ask for when we dialled; undefined for one that came to us. */
   readonly dialled: string | undefined;
-  /** Given by hand: trusted as a LAN peer is. */
-  readonly given: boolean;
+  /** How it was met. */
+  readonly provenance: Provenance;
+  /** It is on the local network. */
   readonly lan: boolean;
 }

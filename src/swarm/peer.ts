@@ -18,16 +18,20 @@ import { EXTENDED_HANDSHAKE_ID } from '../wire/extended.ts';
 import { Framer, type FramerSink } from '../wire/framer.ts';
 import { encodeHave, encodeInterested, encodeKeepAlive, type Message } from '../wire/message.ts';
 import { readU32 } from '../wire/u32.ts';
+import type { Claim } from './claim.ts';
 import { Downloads } from './downloads.ts';
 import { Introduction, OUR_ID } from './introduction.ts';
+import { KeyAccount } from './key-limits.ts';
 import { LayerFetch } from './layer-fetch.ts';
 import type { Servable } from './library.ts';
 import type { Link } from './link.ts';
 import type { Offer } from './offer.ts';
 import { OurWants } from './our-wants.ts';
 import type { PeerNode, PeerOptions } from './peer-node.ts';
+import type { Provenance } from './provenance.ts';
 import { Speech } from './speech.ts';
-import { type Claim, TheirWants, type TheirWantsHost } from './their-wants.ts';
+import { TalkLimit } from './talk-limit.ts';
+import { TheirWants, type TheirWantsHost } from './their-wants.ts';
 import { Uploads } from './uploads.ts';
 import type { Want } from './wants.ts';
 
@@ -40,7 +44,8 @@ const KEEP_ALIVE_MS = 100_000;
 const MAX_UNSENT_BYTES = 4 * 1024 * 1024;
 
 export class Peer implements FramerSink {
-  readonly given: boolean;
+  /** How it was met. May turn out better than it looked at first: a given peer may dial us. */
+  provenance: Provenance;
   readonly lan: boolean;
   readonly dialled: boolean;
   readonly link: Link;
@@ -55,23 +60,26 @@ export class Peer implements FramerSink {
   readonly #theirWants: TheirWants;
   readonly #ourWants: OurWants;
   readonly #framer: Framer;
+  readonly #talk: TalkLimit;
   readonly #openedMs: number;
   #closed = false;
   #ready = false;
   #interested = false;
-  /** Takes back the timer that ends a pause of reading (download limit). */
+  /** Takes back the timer that ends a pause of reading, and when that is. */
   #resume: (() => void) | undefined;
+  #pausedUntilMs = 0;
   #heardMs: number;
   #spokeMs: number;
 
   constructor(node: PeerNode, options: PeerOptions) {
-    const { link, dialled, given, lan } = options;
+    const { link, dialled, provenance, lan } = options;
     this.#node = node;
     this.link = link;
-    this.given = given;
+    this.provenance = provenance;
     this.lan = lan;
     this.dialled = dialled !== undefined;
     this.#openedMs = node.clock.nowMs();
+    this.#talk = new TalkLimit(this.#openedMs);
     this.#heardMs = this.#openedMs;
     this.#spokeMs = this.#openedMs;
     this.#framer = new Framer(this);
@@ -133,6 +141,11 @@ export class Peer implements FramerSink {
     return this.#closed;
   }
 
+  /** Given by hand. */
+  get given(): boolean {
+    return this.provenance === 'given';
+  }
+
   /** Its word for a root reaches apt before the whole file is checked (docs/protocol.md grades). */
   get trusted(): boolean {
     return this.given || this.lan;
@@ -180,6 +193,16 @@ export class Peer implements FramerSink {
     return this.#ourWants.waitMs((this.queuedBytes / Math.max(bytesPerSecond, 1)) * 1000);
   }
 
+  /** How often it has what we look for: 0 to 1. */
+  get haveShare(): number {
+    return this.#ourWants.haveShare;
+  }
+
+  /** It was asked several times and said nothing. */
+  get isSilent(): boolean {
+    return this.#ourWants.isSilent;
+  }
+
   send(bytes: Uint8Array): void {
     if (this.#closed) return;
     this.#spokeMs = this.#node.clock.nowMs();
@@ -196,7 +219,7 @@ export class Peer implements FramerSink {
 
   /** Looks for a key here; false when this peer can't be asked. Wants of one turn of the event loop travel together. */
   want(want: Want): boolean {
-    if (!this.ready) return false;
+    if (!this.ready || this.#ourWants.isFull) return false;
     this.#ourWants.add(want);
     return true;
   }
@@ -283,19 +306,22 @@ export class Peer implements FramerSink {
   #data(chunk: Uint8Array): void {
     this.#heardMs = this.#node.clock.nowMs();
     try {
-      if (this.#introduction.isShaken) return this.#framer.push(chunk);
-      const rest = this.#introduction.push(chunk);
+      const rest = this.#introduction.isShaken ? chunk : this.#introduction.push(chunk);
       if (rest && rest.length > 0 && !this.#closed) this.#framer.push(rest);
+      if (!this.trusted) this.#pause(this.#talk.spend(chunk.length, this.#heardMs));
     } catch (error) {
       if (!(error instanceof ProtocolError || error instanceof RangeError)) {
         // A fault of ours: one connection is what it may cost.
         log.withTag('swarm').error(`in the dialogue with ${this.address}: ${String(error)}`);
       }
-      this.close(error instanceof Error ? error.message : String(error));
+      const reason = error instanceof Error ? error.message : String(error);
+      if (error instanceof ProtocolError && this.#introduction.isShaken) this.#node.offended(this, reason);
+      this.close(reason);
     }
   }
 
   message(message: Message): void {
+    this.#talk.message();
     switch (message.type) {
       case 'choke':
         this.#downloads.choked = true;
@@ -334,6 +360,7 @@ export class Peer implements FramerSink {
   }
 
   pieceData(bytes: Uint8Array): void {
+    this.#talk.payload(bytes.length);
     this.#downloads.pieceData(bytes);
   }
 
@@ -393,7 +420,7 @@ export class Peer implements FramerSink {
   /** What the answering side needs of this connection. */
   #answering(): TheirWantsHost {
     const peer = this;
-    const { clock, library, wants } = this.#node;
+    const { clock, library, wants, keyLimits } = this.#node;
     return {
       clock,
       library,
@@ -401,6 +428,7 @@ export class Peer implements FramerSink {
       get closed() {
         return peer.#closed;
       },
+      keys: new KeyAccount(keyLimits, this),
       shares: (infoHash) => this.shares(infoHash),
       say: (message) => this.#speech.archive(message),
       sayHaves: (entries) => this.#speech.haves(entries),
@@ -423,10 +451,17 @@ export class Peer implements FramerSink {
     this.bytesDown += bytes;
     this.#node.moved(this, 'down', bytes);
     const { clock, downloadBucket } = this.#node;
-    const waitMs = downloadBucket.spend(bytes, clock.nowMs());
-    if (waitMs === 0) return;
+    this.#pause(downloadBucket.spend(bytes, clock.nowMs()));
+  }
+
+  /** Reads no more for so long. */
+  #pause(waitMs: number): void {
+    const { clock } = this.#node;
+    const untilMs = clock.nowMs() + waitMs;
+    if (waitMs === 0 || this.#closed || (this.#resume && untilMs <= this.#pausedUntilMs)) return;
     if (!this.#resume) this.link.pause();
     this.#resume?.();
+    this.#pausedUntilMs = untilMs;
     this.#resume = clock.after(waitMs, () => {
       this.#resume = undefined;
       this.link.resume();

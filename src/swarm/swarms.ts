@@ -9,13 +9,18 @@ import { log } from '../lib/log.ts';
 import type { Sha256 } from '../lib/sha256.ts';
 import type { TokenBucket } from '../lib/token-bucket.ts';
 import { addressGroup, isLanAddress } from './address.ts';
-import { type Ban, Bans } from './bans.ts';
+import { Admission } from './admission.ts';
+import { type Ban, Bans, type KeptBan } from './bans.ts';
 import { Dialer } from './dialer.ts';
+import { KeyLimits } from './key-limits.ts';
+import { Knocks } from './knocks.ts';
 import type { Library, Servable } from './library.ts';
 import type { Dial, Link, LinkListener, Listen } from './link.ts';
+import { Offences } from './offences.ts';
 import { Peer } from './peer.ts';
 import type { OwnSwarm, PeerNode } from './peer-node.ts';
 import { type PieceBuffers, pieceBuffers } from './piece-buffers.ts';
+import { betterOf, type Provenance } from './provenance.ts';
 import { dialTcp, listenTcp } from './tcp.ts';
 import { type Seeker, type Want, Wants } from './wants.ts';
 
@@ -33,11 +38,19 @@ export interface SwarmsOptions {
   readonly dial?: Dial;
   readonly listen?: Listen;
   readonly buffers?: PieceBuffers;
+  /** 0 to 1: whom to dial and to ask. */
+  readonly draw?: () => number;
+  /** Keeps bans over restarts. */
+  readonly banKeeper?: BanKeeper;
 }
 
-const MAX_CONNECTIONS = 200;
-/** Connections that haven't shaken hands yet; more are refused. */
-const MAX_STRANGERS = 100;
+/** Where bans are kept over restarts (ban-file.ts). */
+export interface BanKeeper {
+  read(): readonly KeptBan[];
+  /** Something may have changed. */
+  touch(bans: Bans): void;
+}
+
 const TICK_MS = 5_000;
 const CLAIM_BREAK_MS = 600_000;
 const MAX_CLAIM_BREAKERS = 1_000;
@@ -54,13 +67,18 @@ export class Swarms implements PeerNode, AsyncDisposable {
   readonly library: Library;
   readonly wants: Wants;
   readonly bans: Bans;
+  readonly keyLimits: KeyLimits;
+  readonly #banKeeper: BanKeeper | undefined;
+  readonly #knocks: Knocks;
+  readonly #offences: Offences;
+  readonly #admission: Admission;
   readonly #moved: SwarmsOptions['moved'];
   readonly #listen: Listen;
   readonly #dialer: Dialer;
   readonly #own = new Map<string, OwnSwarm>();
   /** Every connection, also those that haven't shaken hands. */
   readonly #connections = new Set<Peer>();
-  /** By peer id, after the handshake. */
+  /** By peer id, after the handshake; a second place of the same id (`isAnotherPlace`) by that and its address. */
   readonly #peers = new Map<string, Peer>();
   /** Until when claims of these count for nothing. */
   readonly #claimBreakers = new Map<string, number>();
@@ -76,17 +94,25 @@ export class Swarms implements PeerNode, AsyncDisposable {
     this.library = options.library;
     this.uploadBuckets = options.uploadBuckets;
     this.downloadBucket = options.downloadBucket;
-    this.wants = new Wants(this.clock);
-    this.bans = new Bans(this.clock);
+    const draw = options.draw ?? Math.random;
+    this.wants = new Wants(this.clock, draw);
+    this.#banKeeper = options.banKeeper;
+    this.bans = new Bans(this.clock, options.banKeeper?.read());
+    this.keyLimits = new KeyLimits(this.clock);
+    this.#knocks = new Knocks(this.clock);
+    this.#offences = new Offences(this.clock);
+    this.#admission = new Admission(this.clock);
     this.#moved = options.moved;
     this.#listen = options.listen ?? listenTcp;
     this.#dialer = new Dialer({
       clock: this.clock,
       dial: options.dial ?? dialTcp,
       swarms: () => [...this.#own.keys()],
-      full: () => this.#connections.size >= MAX_CONNECTIONS,
-      mayDial: (at) => !this.bans.has(at.host),
-      connected: (link, infoHash, given) => this.#connect(link, infoHash, given),
+      draw,
+      wants: (infoHash) => this.#admission.wants(infoHash),
+      mayDial: (at, provenance) =>
+        !this.bans.has(at.host, provenance === 'given') && this.#admission.mayDial(at.host, provenance),
+      connected: (link, infoHash, provenance) => this.#add(link, infoHash, provenance),
     });
     this.#scheduleTick();
   }
@@ -124,10 +150,10 @@ export class Swarms implements PeerNode, AsyncDisposable {
     this.#dialer.give(at);
   }
 
-  /** Addresses that a tracker names for a swarm. */
-  found(infoHash: string, addresses: readonly HostPort[]): void {
+  /** Addresses that may be dialled (discovery/dialable.ts) and that somebody named for a swarm. */
+  found(infoHash: string, addresses: readonly HostPort[], provenance: Provenance = 'tracker'): void {
     if (!this.#own.has(infoHash)) return;
-    for (const at of addresses) this.#dialer.found(at, infoHash);
+    for (const at of addresses) this.#dialer.found(at, infoHash, provenance);
   }
 
   // ---- for flights ----
@@ -209,44 +235,69 @@ export class Swarms implements PeerNode, AsyncDisposable {
   }
 
   shaken(peer: Peer): boolean {
-    const id = peer.id.toHex();
     if (Buffer.compare(peer.id, this.peerId) === 0) {
       this.#dialer.forget(peer.link);
       return false;
     }
+    const id = peer.id.toHex();
+    if (peer.dialled) this.#dialer.answered(peer.link, id);
     const other = this.#peers.get(id);
+    if (other && isAnotherPlace(peer, other)) {
+      this.#peers.set(`${id} ${peer.address}`, peer);
+      return true;
+    }
     if (other) {
       // A double dial keeps the connection that the lower peer id dialled, so both ends drop the same one.
       const lowerIsUs = Buffer.compare(this.peerId, peer.id) < 0;
       const keepNew = other.dialled !== peer.dialled && peer.dialled === lowerIsUs;
+      const [kept, dropped] = keepNew ? [peer, other] : [other, peer];
+      kept.provenance = betterOf(kept.provenance, this.#dialer.replace(dropped.link, kept.link));
       if (!keepNew) return false;
       other.close('a second connection');
+    } else {
+      const [swarm = ''] = peer.swarms;
+      const objection = this.#admission.objection(peer, swarm);
+      if (objection) {
+        peer.close(objection);
+        return false;
+      }
     }
     this.#peers.set(id, peer);
     return true;
   }
 
   ready(peer: Peer): void {
+    if (!peer.dialled && peer.listenPort !== undefined) {
+      const { link, listenPort, id } = peer;
+      peer.provenance = betterOf(peer.provenance, this.#dialer.recognise(link, listenPort, id.toHex()));
+    }
+    const [swarm = ''] = peer.swarms;
+    const objection = this.#admission.objection(peer, swarm);
+    if (objection) return peer.close(objection);
     diary.debug(`peer ${peer.address} (${peer.client}) shares ${peer.swarms.size} swarms`);
     this.wants.peerReady(peer);
   }
 
   closed(peer: Peer, reason: string): void {
     this.#connections.delete(peer);
-    const id = peer.id.toHex();
-    if (this.#peers.get(id) === peer) this.#peers.delete(id);
+    this.#admission.leave(peer);
+    for (const [id, other] of this.#peers) if (other === peer) this.#peers.delete(id);
     this.wants.peerGone(peer);
     diary.debug(`peer ${peer.address} closed: ${reason}`);
-    if (peer.dialled && !this.#stopped) this.#dialer.ended(peer.link, peer.client !== '');
+    if (!this.#stopped) this.#dialer.ended(peer.link, peer.client !== '');
   }
 
   ban(peer: Peer, reason: string): void {
-    const near = peer.given || peer.lan;
-    this.bans.add(peer.address, reason, near);
+    this.bans.add(peer.address, reason, peer.trusted);
+    this.#banKeeper?.touch(this.bans);
     diary.warn(`peer ${peer.address} is banned: ${reason}`);
     for (const other of [...this.#connections]) {
-      if (this.bans.has(other.address)) other.close(`banned: ${reason}`);
+      if (this.bans.has(other.address, other.given)) other.close(`banned: ${reason}`);
     }
+  }
+
+  offended(peer: Peer, reason: string): void {
+    if (this.#offences.isRepeated(peer.address)) this.ban(peer, `broke the protocol twice: ${reason}`);
   }
 
   moved(peer: Peer, direction: 'up' | 'down', bytes: number): void {
@@ -257,6 +308,7 @@ export class Swarms implements PeerNode, AsyncDisposable {
     this.#stopped = true;
     this.#tick?.();
     this.#dialer.stop();
+    this.wants.stop();
     this.#listener?.close();
     for (const peer of [...this.#connections]) peer.close('stopping');
   }
@@ -268,24 +320,23 @@ export class Swarms implements PeerNode, AsyncDisposable {
       link.close(refusal);
       return;
     }
-    this.#add(link, undefined, this.#dialer.isGiven(link.remote.host));
+    this.#add(link, undefined, 'inbound');
   }
 
-  #refusal(link: Link): string | undefined {
+  #refusal({ remote }: Link): string | undefined {
     if (this.#stopped) return 'stopping';
-    if (this.bans.has(link.remote.host)) return 'banned';
-    if (this.#connections.size >= MAX_CONNECTIONS) return 'full';
-    if (this.#connections.size - this.#peers.size >= MAX_STRANGERS) return 'too many handshakes';
-    return undefined;
+    const expected = this.#dialer.expects(remote.host);
+    if (this.bans.has(remote.host)) return 'banned';
+    if (!this.#knocks.allows(remote.host)) return 'too many connections';
+    return this.#admission.refusal(remote.host, expected);
   }
 
-  #connect(link: Link, infoHash: string, given: boolean): void {
-    this.#add(link, infoHash, given);
-  }
-
-  #add(link: Link, dialled: string | undefined, given: boolean): void {
-    const peer = new Peer(this, { link, dialled, given, lan: isLanAddress(link.remote.host) });
-    if (!peer.closed) this.#connections.add(peer);
+  #add(link: Link, dialled: string | undefined, provenance: Provenance): void {
+    const lan = provenance === 'lan' || isLanAddress(link.remote.host);
+    const peer = new Peer(this, { link, dialled, provenance, lan });
+    if (peer.closed) return;
+    this.#connections.add(peer);
+    this.#admission.enter(peer);
   }
 
   #scheduleTick(): void {
@@ -294,6 +345,14 @@ export class Swarms implements PeerNode, AsyncDisposable {
       this.#scheduleTick();
     });
   }
+}
+
+/**
+ * A peer id is easily copied: what was dialled by hand is neither given up for, nor mistaken for, somebody who shows the
+ * same id at another address.
+ */
+function isAnotherPlace(peer: Peer, other: Peer): boolean {
+  return peer.address !== other.address && (peer.given || other.given);
 }
 
 /** Whose word a claim is: on the LAN several nodes may share an address, among strangers an address group is one. */

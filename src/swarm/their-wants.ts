@@ -8,20 +8,17 @@ import type { Clock } from '../lib/clock.ts';
 import { ProtocolError } from '../lib/errors.ts';
 import type { Sha256 } from '../lib/sha256.ts';
 import type { ArchiveMessage, ClaimEntry, HaveEntry, NumberRange } from '../wire/archive-ext.ts';
+import { Claim } from './claim.ts';
+import type { KeyAccount } from './key-limits.ts';
 import type { Library, Servable } from './library.ts';
 import type { Uploads } from './uploads.ts';
-
-/** What a peer says it is fetching from the mirror; due by our clock. */
-export interface Claim {
-  readonly pieces: readonly NumberRange[];
-  readonly dueMs: number;
-}
 
 export interface TheirWantsHost {
   readonly clock: Clock;
   readonly library: Library;
   readonly uploads: Uploads;
   readonly closed: boolean;
+  readonly keys: KeyAccount;
   /** Whether both ends are in that swarm. */
   shares(infoHash: string): boolean;
   say(message: ArchiveMessage): void;
@@ -34,7 +31,10 @@ export interface TheirWantsHost {
   close(reason: string): void;
 }
 
-const MAX_OPEN_WANTS = 1_024;
+/** Keys that a peer may have open. */
+export const MAX_OPEN_WANTS = 1_024;
+/** Claims of a peer that are kept, up to 256 bytes each; the oldest makes room. Honest nodes have a few at a time. */
+const MAX_CLAIMS = 256;
 /** 36 bytes each, so that a message of 64 KiB holds them. */
 const MAX_HASHES_A_HAVE = 1_024;
 
@@ -60,6 +60,7 @@ export class TheirWants {
   /** The peer is gone. */
   close(): void {
     const keys = [...this.#numbers.keys()];
+    this.#host.keys.closed(this.#keys.size);
     this.#keys.clear();
     this.#numbers.clear();
     this.#claims.clear();
@@ -77,6 +78,10 @@ export class TheirWants {
       const number = first + i;
       if (this.#keys.size >= MAX_OPEN_WANTS) throw new ProtocolError('too many open wants');
       if (this.#keys.has(number)) throw new ProtocolError(`want number ${number} is in use`);
+      if (!this.#host.keys.opens(key)) {
+        none.push(number);
+        return;
+      }
       this.#keys.set(number, key);
       this.#numbers.set(key, number);
       const found = library.find(key, (swarm) => this.#host.shares(swarm));
@@ -100,6 +105,7 @@ export class TheirWants {
     const key = this.#keys.get(number);
     if (key === undefined) return;
     this.#keys.delete(number);
+    this.#host.keys.closed(1);
     if (this.#numbers.get(key) === number) {
       this.#numbers.delete(key);
       this.#claims.delete(key);
@@ -111,7 +117,12 @@ export class TheirWants {
   claim({ want, pieces, etaMs }: ClaimEntry): void {
     const key = this.#keys.get(want);
     if (key === undefined) return;
-    this.#claims.set(key, { pieces, dueMs: this.#host.clock.nowMs() + etaMs });
+    this.#claims.delete(key);
+    this.#claims.set(key, new Claim(pieces, this.#host.clock.nowMs() + etaMs));
+    if (this.#claims.size > MAX_CLAIMS) {
+      const [oldest] = this.#claims.keys();
+      if (oldest !== undefined) this.#claims.delete(oldest);
+    }
     this.#host.fellowChanged(key);
   }
 

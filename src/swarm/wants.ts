@@ -1,6 +1,10 @@
 /**
  * What this node looks for, and who was asked: one number a key, the same towards every peer. It decides whom to ask
  * and for how long an answer is worth waiting; not where bytes come from. docs/protocol.md "want", "none".
+ *
+ * Sixteen peers are asked first: near ones, then those that often had what we looked for, with a good deal of chance, so
+ * that the others get their turn. Who answers `none`, or doesn't answer in time, makes room for another; who never
+ * answers is asked last and counts for nothing.
  */
 import type { Clock } from '../lib/clock.ts';
 import type { Sha256 } from '../lib/sha256.ts';
@@ -24,8 +28,12 @@ export interface Seeker {
   failed(offer: Offer, piece: number): void;
 }
 
-/** A want goes to this many peers first, to more as they answer `none`. */
+/** A want goes to this many peers first, to more as they answer `none` or let the time pass. */
 const FIRST_ASKED = 16;
+/** How much chance there is in the order, where always having it against never having it is 1. */
+const LOT_WEIGHT = 0.5;
+/** Missing answers are looked at no more often than this. */
+const LOOK_MS = 20;
 /** Most want numbers before the node's numbers start anew (below 2^31, docs/protocol.md). */
 const LAST_NUMBER = 2 ** 31 - 2;
 
@@ -39,6 +47,8 @@ export class Want {
   /** Peers asked and not yet answered → when we stop waiting for them. */
   readonly unanswered = new Map<Peer, number>();
   readonly asked = new Set<Peer>();
+  /** Those to be asked yet, the next one last. */
+  readonly queue: Peer[] = [];
 
   constructor(number: number, key: Sha256, sizeBytes: number, swarms: readonly string[], seeker: Seeker) {
     this.number = number;
@@ -58,18 +68,25 @@ export class Want {
 
 export class Wants {
   readonly #clock: Clock;
+  readonly #draw: () => number;
   readonly #byNumber = new Map<number, Want>();
   readonly #byKey = new Map<Sha256, Want>();
   #next = 0;
+  /** When missing answers are looked at next. */
+  #lookMs = Number.POSITIVE_INFINITY;
+  #cancelLook: (() => void) | undefined;
 
-  constructor(clock: Clock) {
+  /** `draw`: 0 to 1. */
+  constructor(clock: Clock, draw: () => number) {
     this.#clock = clock;
+    this.#draw = draw;
   }
 
   get(number: number): Want | undefined {
     return this.#byNumber.get(number);
   }
 
+  /** `peers`: all that can be asked now; others come by `peerReady`. */
   open(
     key: Sha256,
     sizeBytes: number,
@@ -83,7 +100,8 @@ export class Wants {
     this.#next += 1;
     this.#byNumber.set(want.number, want);
     this.#byKey.set(key, want);
-    this.#ask(want, peers);
+    want.queue.push(...this.#inOrder([...peers].filter((peer) => mayAsk(want, peer))));
+    this.#ask(want);
     return want;
   }
 
@@ -94,12 +112,14 @@ export class Wants {
     for (const offer of want.offers.values()) offer.closed = true;
     want.offers.clear();
     want.unanswered.clear();
+    want.queue.length = 0;
   }
 
   /** A peer is ready to be asked, or shares more swarms than before. */
   peerReady(peer: Peer): void {
     for (const want of this.#byNumber.values()) {
-      if (want.unanswered.size + want.offers.size < FIRST_ASKED) this.#askOne(want, peer);
+      if (this.#hopes(want) < FIRST_ASKED) this.#askOne(want, peer);
+      else if (mayAsk(want, peer) && !want.queue.includes(peer)) want.queue.unshift(peer);
     }
   }
 
@@ -114,9 +134,9 @@ export class Wants {
   }
 
   /** A peer answered `none`, or for the first time `have`. */
-  answered(want: Want, peer: Peer, peers: Iterable<Peer>): void {
+  answered(want: Want, peer: Peer): void {
     if (!want.unanswered.delete(peer)) return;
-    if (want.offers.size === 0) this.#ask(want, peers);
+    this.#ask(want);
     want.seeker.answered();
   }
 
@@ -128,24 +148,79 @@ export class Wants {
       if (offer) {
         offer.closed = true;
         want.offers.delete(peer);
+        this.#ask(want);
         want.seeker.gone(offer);
       } else if (waited) {
+        this.#ask(want);
         want.seeker.answered();
       }
     }
   }
 
-  #ask(want: Want, peers: Iterable<Peer>): void {
-    for (const peer of peers) {
-      if (want.unanswered.size + want.offers.size >= FIRST_ASKED) return;
-      this.#askOne(want, peer);
-    }
+  /** The node stops. */
+  stop(): void {
+    this.#cancelLook?.();
+  }
+
+  /** Asks as many more as it takes; nobody while somebody has it. */
+  #ask(want: Want): void {
+    if (want.offers.size > 0) return;
+    while (want.queue.length > 0 && this.#hopes(want) < FIRST_ASKED)
+      this.#askOne(want, want.queue.pop() as Peer);
+  }
+
+  /** Who is to be asked first comes last. */
+  #inOrder(peers: readonly Peer[]): Peer[] {
+    return peers
+      .map((peer) => ({ peer, rank: this.#rank(peer) }))
+      .sort((a, b) => a.rank - b.rank)
+      .map(({ peer }) => peer);
+  }
+
+  /** The highest goes first. */
+  #rank(peer: Peer): number {
+    if (peer.isSilent) return -1;
+    return (peer.trusted ? 2 : 0) + peer.haveShare + LOT_WEIGHT * this.#draw();
   }
 
   #askOne(want: Want, peer: Peer): void {
-    if (want.asked.has(peer) || !want.swarms.some((s) => peer.shares(s))) return;
-    if (!peer.want(want)) return;
+    if (!mayAsk(want, peer) || !peer.want(want)) return;
+    const untilMs = this.#clock.nowMs() + peer.answerWaitMs;
     want.asked.add(peer);
-    want.unanswered.set(peer, this.#clock.nowMs() + peer.answerWaitMs);
+    want.unanswered.set(peer, untilMs);
+    if (!peer.isSilent) this.#lookAt(untilMs);
   }
+
+  /** How many have it, or may still say so in time. */
+  #hopes(want: Want): number {
+    const now = this.#clock.nowMs();
+    let hopes = want.offers.size;
+    for (const [peer, untilMs] of want.unanswered) if (untilMs > now && !peer.isSilent) hopes += 1;
+    return hopes;
+  }
+
+  #lookAt(atMs: number): void {
+    const dueMs = Math.max(atMs, this.#clock.nowMs() + LOOK_MS);
+    if (dueMs >= this.#lookMs) return;
+    this.#cancelLook?.();
+    this.#lookMs = dueMs;
+    this.#cancelLook = this.#clock.after(dueMs - this.#clock.nowMs(), () => this.#look());
+  }
+
+  /** Others are asked in the place of those whose time has passed. */
+  #look(): void {
+    this.#cancelLook = undefined;
+    this.#lookMs = Number.POSITIVE_INFINITY;
+    const now = this.#clock.nowMs();
+    let nextMs = Number.POSITIVE_INFINITY;
+    for (const want of this.#byNumber.values()) {
+      this.#ask(want);
+      for (const untilMs of want.unanswered.values()) if (untilMs > now) nextMs = Math.min(nextMs, untilMs);
+    }
+    if (Number.isFinite(nextMs)) this.#lookAt(nextMs);
+  }
+}
+
+function mayAsk(want: Want, peer: Peer): boolean {
+  return !want.asked.has(peer) && want.swarms.some((s) => peer.shares(s));
 }

@@ -10,7 +10,8 @@ export const BLOCK_BYTES = 16 * 1024;
 /** Largest file that is one piece. */
 export const SINGLE_PIECE_MAX_BYTES = 512 * 1024;
 const SMALLEST_PIECE_BYTES = 256 * 1024;
-const MAX_PIECES = 2048;
+/** Most pieces that a file has. */
+export const MAX_PIECES = 2048;
 
 /** Bytes of every piece but the last. For a file of one piece: 512 KiB, though the piece is as long as the file. */
 export function pieceLengthOf(sizeBytes: number): number {

@@ -50,6 +50,7 @@ export class SimNode {
     const unlimited = new TokenBucket(0, clock.nowMs());
     this.swarms = new Swarms({
       clock,
+      draw,
       library,
       peerId,
       client: 'DebTorrent sim',

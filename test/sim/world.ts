@@ -241,6 +241,7 @@ function fileOfName(name: string): number {
   return Number(/file(\d+)$/.exec(name)?.[1] ?? -1);
 }
 
+/** Each in a network of its own: of strangers of one network only two are let in. */
 function hostOf(node: number, isLan: boolean): string {
-  return `${isLan ? 10 : 20}.${(node >> 16) & 255}.${(node >> 8) & 255}.${node & 255}`;
+  return `${(isLan ? 10 : 20) + (node >> 16)}.${(node >> 8) & 255}.${node & 255}.7`;
 }

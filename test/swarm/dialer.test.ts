@@ -1,8 +1,18 @@
 import { describe, expect, test } from 'bun:test';
 import { Dialer, type DialerHost } from '../../src/swarm/dialer.ts';
 import type { Link } from '../../src/swarm/link.ts';
+import type { Provenance } from '../../src/swarm/provenance.ts';
 import { MemoryNetwork } from '../fixtures/memory-network.ts';
 import { VirtualClock } from '../fixtures/virtual-clock.ts';
+
+/** 0 to 1, the same each time. */
+function seededDraw(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state / 2 ** 32;
+  };
+}
 
 const AT = { host: '198.51.100.7', port: 9989 };
 
@@ -10,17 +20,18 @@ const AT = { host: '198.51.100.7', port: 9989 };
 function scene(changes: Partial<DialerHost> = {}) {
   const clock = new VirtualClock();
   const network = new MemoryNetwork(clock);
-  const connected: { link: Link; infoHash: string; given: boolean; atMs: number }[] = [];
+  const connected: { link: Link; infoHash: string; provenance: Provenance; atMs: number }[] = [];
   const start = clock.nowMs();
   const dialler: Dialer = new Dialer({
     clock,
     dial: network.node('10.0.0.1').dial,
     swarms: () => ['s1', 's2', 's3'],
-    full: () => false,
+    draw: seededDraw(1),
+    wants: () => true,
     mayDial: () => true,
-    connected: (link, infoHash, given) => {
+    connected: (link, infoHash, provenance) => {
       link.attach({ data: () => {}, drained: () => {}, closed: () => {} });
-      connected.push({ link, infoHash, given, atMs: clock.nowMs() - start });
+      connected.push({ link, infoHash, provenance, atMs: clock.nowMs() - start });
     },
     ...changes,
   });
@@ -54,7 +65,7 @@ describe('Dialer with an address given by hand', () => {
     listen();
     await clock.run(31_000);
     expect(connected).toHaveLength(1);
-    expect(connected[0]).toMatchObject({ infoHash: 's1', given: true });
+    expect(connected[0]).toMatchObject({ infoHash: 's1', provenance: 'given' });
     dialler.stop();
     expect(clock.pending).toBe(0);
   });
@@ -151,19 +162,19 @@ describe('Dialer with addresses of strangers', () => {
   test('dials in a swarm it was named for', async () => {
     const { clock, dialler, connected, listen } = scene();
     listen();
-    dialler.found(AT, 's2');
+    dialler.found(AT, 's2', 'tracker');
     await clock.run(1);
-    expect(connected).toMatchObject([{ infoHash: 's2', given: false }]);
+    expect(connected).toMatchObject([{ infoHash: 's2', provenance: 'tracker' }]);
     dialler.stop();
   });
 
   test('forgets one that fails a few times', async () => {
     const { clock, network, dialler } = scene();
-    dialler.found(AT, 's1');
+    dialler.found(AT, 's1', 'tracker');
     await clock.run(24 * 3_600_000);
     expect(network.dials.length).toBeWithin(3, 6);
     expect(clock.pending).toBe(0);
-    dialler.found(AT, 's1');
+    dialler.found(AT, 's1', 'tracker');
     await clock.run(1);
     expect(network.dials.length).toBeWithin(4, 7);
     dialler.stop();
@@ -171,7 +182,7 @@ describe('Dialer with addresses of strangers', () => {
 
   test('forgets those of swarms that we have left, and keeps no timer for them', async () => {
     const { clock, network, dialler } = scene();
-    dialler.found(AT, 'left long ago');
+    dialler.found(AT, 'left long ago', 'tracker');
     await clock.run(60_000);
     expect(network.dials).toEqual([]);
     expect(clock.pending).toBe(0);
@@ -183,7 +194,7 @@ describe('Dialer with addresses of strangers', () => {
     for (let i = 0; i < 3_000; i += 1) {
       const host = `203.0.${i >> 8}.${i & 255}`;
       network.deaf.add(host);
-      dialler.found({ host, port: 1 }, 's1');
+      dialler.found({ host, port: 1 }, 's1', 'tracker');
     }
     await clock.run(1);
     expect(network.dials).toHaveLength(20);
@@ -195,20 +206,20 @@ describe('Dialer with addresses of strangers', () => {
   });
 
   test('dials none while enough are connected, but given ones all the same', async () => {
-    const { clock, dialler, connected, listen } = scene({ full: () => true });
+    const { clock, dialler, connected, listen } = scene({ wants: () => false });
     listen();
     listen('203.0.113.1');
-    dialler.found(AT, 's1');
+    dialler.found(AT, 's1', 'tracker');
     dialler.give({ host: '203.0.113.1', port: AT.port });
     await clock.run(5_000);
-    expect(connected.map(({ given }) => given)).toEqual([true]);
+    expect(connected.map(({ provenance }) => provenance)).toEqual(['given']);
     dialler.stop();
   });
 
   test('one that turned out to be ourselves is forgotten', async () => {
     const { clock, network, dialler, connected, listen } = scene();
     listen();
-    dialler.found(AT, 's1');
+    dialler.found(AT, 's1', 'tracker');
     await clock.run(1);
     const link = connected[0]?.link as Link;
     dialler.forget(link);
@@ -222,7 +233,7 @@ describe('Dialer with addresses of strangers', () => {
     const { clock, network, dialler, connected, listen } = scene();
     network.shape(AT.host, { latencyMs: 100 });
     listen();
-    dialler.found(AT, 's1');
+    dialler.found(AT, 's1', 'tracker');
     await clock.run(1);
     dialler.stop();
     await clock.run(1_000);

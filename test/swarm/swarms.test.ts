@@ -104,7 +104,7 @@ describe('Swarms', () => {
     const [bad, same, other] = [
       await connect('198.51.100.7', 'bad'),
       await connect('198.51.100.7', 'same'),
-      await connect('198.51.100.8', 'other'),
+      await connect('198.51.101.8', 'other'),
     ];
     const [peer] = a.swarms.peers();
     if (!peer) throw new Error('nobody is there');
@@ -128,7 +128,7 @@ describe('Swarms', () => {
     const a = world.node('10.0.0.1');
     const raws: RawPeer[] = [];
     for (let i = 0; i < 150; i += 1) {
-      const link = await world.until(world.network.node(`203.0.113.${i}`).dial(a.address, 1_000));
+      const link = await world.until(world.network.node(`203.0.${i}.113`).dial(a.address, 1_000));
       raws.push(new RawPeer(link, String(i)));
     }
     await world.clock.run(5);

@@ -11,6 +11,9 @@ class FakePeer {
   readonly unwanted: Want[] = [];
   answerWaitMs = 100;
   takes = true;
+  trusted = false;
+  haveShare = 0.5;
+  isSilent = false;
   swarms = new Set([SWARM]);
 
   shares(infoHash: string): boolean {
@@ -51,7 +54,7 @@ class Log implements Seeker {
 
 function scene(count: number) {
   const clock = new VirtualClock();
-  const wants = new Wants(clock);
+  const wants = new Wants(clock, () => 0.5);
   const fakes = Array.from({ length: count }, () => new FakePeer());
   const peers = fakes.map((fake) => fake.peer);
   const seeker = new Log();
@@ -76,10 +79,11 @@ describe('Wants', () => {
   });
 
   test('sixteen peers are asked first, others as those say none', () => {
-    const { wants, peers, open, asked, seeker } = scene(40);
+    const { wants, open, asked, seeker } = scene(40);
     const want = open();
     expect(asked()).toBe(16);
-    wants.answered(want, peers[0] as Peer, peers);
+    const [one] = want.unanswered.keys();
+    wants.answered(want, one as Peer);
     expect(asked()).toBe(17);
     expect(seeker.events).toEqual(['answered']);
   });
@@ -89,7 +93,7 @@ describe('Wants', () => {
     const want = open();
     want.offers.set(peers[0] as Peer, {} as Offer);
     want.unanswered.delete(peers[0] as Peer);
-    wants.answered(want, peers[1] as Peer, peers);
+    wants.answered(want, peers[1] as Peer);
     expect(asked()).toBe(16);
   });
 
@@ -121,10 +125,10 @@ describe('Wants', () => {
     });
     const want = open();
     expect((want.answersUntilMs() ?? 0) - clock.nowMs()).toBe(200);
-    wants.answered(want, peers[2] as Peer, []);
+    wants.answered(want, peers[2] as Peer);
     expect((want.answersUntilMs() ?? 0) - clock.nowMs()).toBe(100);
-    wants.answered(want, peers[1] as Peer, []);
-    wants.answered(want, peers[0] as Peer, []);
+    wants.answered(want, peers[1] as Peer);
+    wants.answered(want, peers[0] as Peer);
     expect(want.answersUntilMs()).toBeUndefined();
   });
 

@@ -1,0 +1,169 @@
+/**
+ * Who may be connected with us: how many in all, in a swarm, of one network, and of those that haven't said yet who
+ * they are. It decides by numbers only; bans are Bans', storms Knocks', what is spoken Peer's.
+ *
+ *  - Near peers (LAN, by hand) always find room: a stranger goes for them. They are held to sanity, not to shares.
+ *  - Strangers: two of one /24 or /48, so that being many costs many networks; who came by itself fills at most two
+ *    thirds, so that those we chose ourselves, by lot, can't be crowded out.
+ *  - Who hasn't said hello waits apart from the others. When too many wait the one that has waited longest goes: a node
+ *    needs a round trip or two, so whoever only holds a connection open goes first.
+ *
+ * docs/protocol.md "Meeting and limits".
+ */
+import type { Clock } from '../lib/clock.ts';
+import { addressGroup, addressNetwork, isLanAddress } from './address.ts';
+import { isKnown, type Provenance } from './provenance.ts';
+
+/** Peers, in all swarms together. */
+export const MAX_PEERS = 200;
+/** Of these, strangers that dialled us: a third is left for those we dial. */
+export const MAX_INBOUND = 133;
+/** Strangers are dialled until so many are connected in a swarm, … */
+export const ENOUGH_IN_SWARM = 50;
+/** … or so many that we dialled, whoever else came: a third of enough. */
+export const OWN_CHOICE_IN_SWARM = 17;
+/** Strangers of one swarm: room for newcomers while everybody has enough. */
+export const MAX_IN_SWARM = 80;
+/** Of one IPv4 /24 or IPv6 /48. */
+export const STRANGERS_A_NETWORK = 2;
+/** As much for those that a tracker of the operator's names: a fleet may live in one network. */
+export const KNOWN_A_NETWORK = 50;
+/** Strangers that have connected and not said hello, … */
+export const MAX_WAITING = 100;
+/** … and those of them from one address group. */
+export const WAITING_A_GROUP = 4;
+/** The same for the local network: a container host has one address for many nodes. */
+export const MAX_LAN_WAITING = 100;
+export const LAN_WAITING_AN_ADDRESS = 32;
+
+/** As much of a peer as is looked at. */
+export interface Guest {
+  readonly address: string;
+  readonly dialled: boolean;
+  readonly provenance: Provenance;
+  /** On the LAN or given by hand. */
+  readonly trusted: boolean;
+  /** It has said hello. */
+  readonly ready: boolean;
+  readonly bytesDown: number;
+  shares(infoHash: string): boolean;
+  close(reason: string): void;
+}
+
+interface Place {
+  readonly group: string;
+  readonly network: string;
+  readonly sinceMs: number;
+}
+
+export class Admission {
+  readonly #clock: Clock;
+  /** Everybody, the longest connected first. */
+  readonly #guests = new Map<Guest, Place>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Why a connection from `host` is refused before a word; undefined: come in. `expected`: how that address was met. */
+  refusal(host: string, expected: Provenance): string | undefined {
+    if (isLanAddress(host)) {
+      const isMany = this.#count((guest, { group }) => isWaiting(guest) && group === addressGroup(host));
+      return isMany >= LAN_WAITING_AN_ADDRESS ? 'too many handshakes' : undefined;
+    }
+    if (expected === 'given') return undefined;
+    const group = addressGroup(host);
+    if (this.#count((guest, place) => isWaiting(guest) && place.group === group) >= WAITING_A_GROUP)
+      return 'too many handshakes';
+    return this.#isNetworkFull(host, expected) ? 'enough of that network' : undefined;
+  }
+
+  /** It has its place, until it leaves. Whoever has waited longest may lose theirs. */
+  enter(guest: Guest): void {
+    const { address } = guest;
+    const place = {
+      group: addressGroup(address),
+      network: addressNetwork(address),
+      sinceMs: this.#clock.nowMs(),
+    };
+    this.#guests.set(guest, place);
+    if (guest.dialled) return;
+    const isLan = isLanAddress(address);
+    const waiting = [...this.#guests.keys()].filter((g) => isWaiting(g) && isLanAddress(g.address) === isLan);
+    if (waiting.length > (isLan ? MAX_LAN_WAITING : MAX_WAITING)) waiting[0]?.close('too many handshakes');
+  }
+
+  leave(guest: Guest): void {
+    this.#guests.delete(guest);
+  }
+
+  /**
+   * Why one that has shaken hands, for this swarm, can't stay; undefined: it can. A stranger may have to go for one that
+   * is near.
+   */
+  objection(guest: Guest, infoHash: string): string | undefined {
+    const others = [...this.#guests.keys()].filter((g) => g.ready && g !== guest);
+    if (guest.trusted) {
+      if (others.length >= MAX_PEERS && !sendAway(others)) return 'full';
+      return undefined;
+    }
+    if (others.length >= MAX_PEERS) return 'full';
+    const strangers = others.filter(({ trusted }) => !trusted);
+    const here = strangers.filter((g) => g.shares(infoHash));
+    if (here.length >= MAX_IN_SWARM) return 'full';
+    if (guest.dialled) return undefined;
+    const cameHere = here.filter(({ dialled }) => !dialled).length;
+    const came = strangers.filter(({ dialled }) => !dialled).length;
+    return cameHere >= MAX_IN_SWARM - OWN_CHOICE_IN_SWARM || came >= MAX_INBOUND ? 'full' : undefined;
+  }
+
+  /** Whether another stranger, dialled by ourselves, is wanted in this swarm. */
+  wants(infoHash: string): boolean {
+    const strangers = [...this.#guests.keys()].filter((g) => !g.trusted && (g.ready || g.dialled));
+    const here = strangers.filter((g) => g.shares(infoHash) || !g.ready);
+    const own = here.filter(({ dialled }) => dialled).length;
+    return (
+      this.#room > 0 &&
+      here.length < MAX_IN_SWARM &&
+      (here.length < ENOUGH_IN_SWARM || own < OWN_CHOICE_IN_SWARM)
+    );
+  }
+
+  /** Whether this very address may be dialled now. */
+  mayDial(host: string, provenance: Provenance): boolean {
+    if (provenance === 'given') return true;
+    if (isLanAddress(host) || provenance === 'lan') return this.#room > 0;
+    return this.#room > 0 && !this.#isNetworkFull(host, provenance);
+  }
+
+  /** Places for those that aren't given by hand. */
+  get #room(): number {
+    return MAX_PEERS - this.#count((guest) => guest.ready || guest.dialled);
+  }
+
+  #isNetworkFull(host: string, provenance: Provenance): boolean {
+    const network = addressNetwork(host);
+    const most = isKnown(provenance) ? KNOWN_A_NETWORK : STRANGERS_A_NETWORK;
+    const there = this.#count((guest, place) => place.network === network && !guest.trusted);
+    return there >= most;
+  }
+
+  #count(counts: (guest: Guest, place: Place) => boolean): number {
+    let count = 0;
+    for (const [guest, place] of this.#guests) if (counts(guest, place)) count += 1;
+    return count;
+  }
+}
+
+function isWaiting(guest: Guest): boolean {
+  return !guest.ready && !guest.dialled;
+}
+
+/** The stranger that gave least goes, one that came by itself before one of our choice. False: there is none. */
+function sendAway(guests: readonly Guest[]): boolean {
+  const [least] = guests
+    .filter(({ trusted }) => !trusted)
+    .sort((a, b) => Number(a.dialled) - Number(b.dialled) || a.bytesDown - b.bytesDown);
+  least?.close('room for a near peer');
+  return least !== undefined;
+}
