@@ -17,6 +17,23 @@ export class TokenBucket {
     return this.#bytesPerSecond === 0;
   }
 
+  /** What may pass at once, bytes; negative while in debt, Infinity without a limit. */
+  spareBytes(nowMs: number): number {
+    if (this.unlimited) return Number.POSITIVE_INFINITY;
+    this.#fill(nowMs);
+    return this.#tokens;
+  }
+
+  /** The most that is ever spare, bytes. */
+  get capacityBytes(): number {
+    return this.unlimited ? Number.POSITIVE_INFINITY : this.#capacity();
+  }
+
+  /** 0 means no limit. */
+  get bytesPerSecond(): number {
+    return this.#bytesPerSecond;
+  }
+
   /**
    * For bytes that can be held back: milliseconds to wait before `bytes` may pass, nothing being paid; 0 = they pass
    * now and are paid for.

@@ -30,9 +30,9 @@ import {
   hasFeature,
   reservedBytes,
 } from '../wire/handshake.ts';
-import { encodeExtended, encodeHaveNone, encodeUnchoke, MAX_REQUEST_BYTES } from '../wire/message.ts';
+import { encodeExtended, encodeHaveNone, MAX_REQUEST_BYTES } from '../wire/message.ts';
 import type { PeerNode } from './peer-node.ts';
-import { REQUEST_QUEUE } from './uploads.ts';
+import { REQUEST_QUEUE } from './upload-queue.ts';
 
 /** Our numbers for the extensions (BEP 10). */
 export const OUR_ID = { [ARCHIVE_EXTENSION]: 1, ut_metadata: 2, lt_donthave: 3 } as const;
@@ -44,6 +44,8 @@ export interface IntroductionHost {
   send(bytes: Uint8Array): void;
   /** The handshake is right. False: the connection isn't wanted, and is closed by now. */
   shaken(): boolean;
+  /** We have said who we are. */
+  introduced(): void;
 }
 
 export class Introduction {
@@ -59,6 +61,8 @@ export class Introduction {
   /** The handshake's. */
   #swarm: string;
   #isShaken = false;
+  /** It has said that it looks for nothing (BEP 21), and hasn't shown otherwise. */
+  isUploadOnly = false;
   /** It speaks the fast extension (BEP 6), without which dt_archive isn't spoken. */
   #isFast = false;
   #introductions = 0;
@@ -116,6 +120,7 @@ export class Introduction {
     this.#theirIds = new Map([...theirs.extensions].filter(([name]) => Object.hasOwn(OUR_ID, name)));
     this.client = quoteRemote(theirs.client ?? '', 64);
     this.listenPort = theirs.port;
+    this.isUploadOnly = theirs.uploadOnly ?? false;
     if (this.#isHelloDue) this.sendHello();
   }
 
@@ -190,17 +195,18 @@ export class Introduction {
     if (!this.#host.shaken()) return;
     if (this.#isFast) this.#host.send(encodeHaveNone());
     this.#sendExtendedHandshake();
-    this.#host.send(encodeUnchoke());
+    this.#host.introduced();
   }
 
   #sendExtendedHandshake(): void {
-    const { client, port } = this.#node;
+    const { client, port, wants } = this.#node;
     const info = this.#node.ownSwarms().get(this.#swarm)?.info;
     const payload = encodeExtendedHandshake({
       extensions: new Map(Object.entries(OUR_ID)),
       client,
       requestQueue: REQUEST_QUEUE,
       ...(port !== undefined && { port }),
+      ...(wants.size === 0 && { uploadOnly: true }),
       ...(info && info.length > 0 && { metadataSizeBytes: info.length }),
     });
     this.#host.send(encodeExtended(EXTENDED_HANDSHAKE_ID, payload));

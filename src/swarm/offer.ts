@@ -19,6 +19,8 @@ export class Offer {
   #bits: Uint8Array | undefined;
   /** What it says of single pieces while nobody is whole (grade first-hand): the hash, and whether it is its own word. */
   readonly hashes = new Map<number, { readonly hash: Uint8Array; readonly own: boolean }>();
+  /** Pieces that it has rejected for now: it says HAVE when they may be asked for again. */
+  readonly #heldBack = new Set<number>();
   /** Set once the peer or the want is gone: nothing may be asked any more. */
   closed = false;
 
@@ -47,6 +49,7 @@ export class Offer {
     this.grade = grade;
     this.root = root;
     this.#bits = bits;
+    this.#heldBack.clear();
   }
 
   /** Adds what the peer says of pieces. What it said before stands: a peer that changes its word is held to the first. */
@@ -76,7 +79,9 @@ export class Offer {
     return ((this.#bits[piece >> 3] ?? 0) & (0x80 >> (piece & 7))) !== 0;
   }
 
+  /** What it says now of one piece. */
   set(piece: number, present: boolean): void {
+    this.#heldBack.delete(piece);
     if (!this.#bits) {
       if (present) return;
       this.#bits = new Uint8Array(Math.ceil(this.pieces.count / 8)).fill(0xff);
@@ -84,6 +89,16 @@ export class Offer {
     const mask = 0x80 >> (piece & 7);
     const byte = this.#bits[piece >> 3] ?? 0;
     this.#bits[piece >> 3] = present ? byte | mask : byte & ~mask;
+  }
+
+  /** It has the piece, and won't give it now: until it says HAVE, `has` is false. */
+  holdBack(piece: number): void {
+    this.set(piece, false);
+    this.#heldBack.add(piece);
+  }
+
+  isHeldBack(piece: number): boolean {
+    return !this.closed && this.#heldBack.has(piece);
   }
 
   owns(number: number): boolean {

@@ -10,6 +10,7 @@ import type { Link } from './link.ts';
 import type { Peer } from './peer.ts';
 import type { PieceBuffers } from './piece-buffers.ts';
 import type { Provenance } from './provenance.ts';
+import type { UploadScheduler } from './upload-scheduler.ts';
 import type { Wants } from './wants.ts';
 
 /** A swarm this node is in. */
@@ -27,7 +28,7 @@ export interface PeerNode {
   readonly client: string;
   /** The port others can dial; undefined when we don't listen. */
   readonly port: number | undefined;
-  readonly uploadBuckets: { readonly lan: TokenBucket; readonly wan: TokenBucket };
+  readonly uploads: UploadScheduler;
   readonly downloadBucket: TokenBucket;
   readonly library: Library;
   readonly wants: Wants;

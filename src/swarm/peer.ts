@@ -18,6 +18,7 @@ import { EXTENDED_HANDSHAKE_ID } from '../wire/extended.ts';
 import { Framer, type FramerSink } from '../wire/framer.ts';
 import { encodeHave, encodeInterested, encodeKeepAlive, type Message } from '../wire/message.ts';
 import { readU32 } from '../wire/u32.ts';
+import { addressGroup } from './address.ts';
 import type { Claim } from './claim.ts';
 import { Downloads } from './downloads.ts';
 import { Introduction, OUR_ID } from './introduction.ts';
@@ -90,6 +91,7 @@ export class Peer implements FramerSink {
         this.close('a second connection');
         return false;
       },
+      introduced: () => this.#uploads.join(),
     });
     this.#speech = new Speech(this.#introduction, (bytes) => this.send(bytes));
     const host = {
@@ -100,8 +102,9 @@ export class Peer implements FramerSink {
     };
     this.#downloads = new Downloads(host, 20);
     this.#uploads = new Uploads({
-      clock: node.clock,
-      bucket: lan ? node.uploadBuckets.lan : node.uploadBuckets.wan,
+      scheduler: node.uploads,
+      isNear: lan,
+      addressGroup: addressGroup(link.remote.host),
       get queuedBytes() {
         return link.queuedBytes;
       },
@@ -113,7 +116,7 @@ export class Peer implements FramerSink {
     this.#ourWants = new OurWants(this, node, (message) => this.#speech.archive(message));
     link.attach({
       data: (chunk) => this.#data(chunk),
-      drained: () => this.#uploads.pump(),
+      drained: () => this.#uploads.drained(),
       closed: (reason) => this.#gone(reason),
     });
     if (dialled !== undefined) this.#introduction.sendHandshake();
@@ -131,6 +134,11 @@ export class Peer implements FramerSink {
   /** Where it listens, by its own word; for dialling it again, never as its identity. */
   get listenPort(): number | undefined {
     return this.#introduction.listenPort;
+  }
+
+  /** It looks for nothing, by its own word (BEP 21); void once it wants something. */
+  get isUploadOnly(): boolean {
+    return this.#introduction.isUploadOnly;
   }
 
   get address(): string {
@@ -336,7 +344,7 @@ export class Peer implements FramerSink {
         return this.#uploads.cancel(message);
       case 'reject': {
         const lost = this.#downloads.rejected(message);
-        if (lost) this.#failed(lost);
+        if (lost) this.#rejected(lost);
         return;
       }
       case 'have':
@@ -399,6 +407,7 @@ export class Peer implements FramerSink {
         this.#node.ready(this);
         return;
       case 'want':
+        this.#introduction.isUploadOnly = false;
         return this.#theirWants.want(message.first, message.keys);
       case 'unwant':
         for (const number of numbersOf(message.ranges)) this.#theirWants.unwant(number);
@@ -441,6 +450,15 @@ export class Peer implements FramerSink {
 
   #compareSwarms(): void {
     if (this.#introduction.compareSwarms() && this.#ready) this.#node.ready(this);
+  }
+
+  /** UNCHOKE says when all may be asked for again, HAVE when a single piece may. */
+  #rejected(lost: { offer: Offer; piece: number }): void {
+    const { offer, piece } = lost;
+    this.#failed(lost);
+    if (offer.closed) return;
+    if (this.choked) offer.set(piece, true);
+    else offer.holdBack(piece);
   }
 
   #failed({ offer, piece }: { offer: Offer; piece: number }): void {

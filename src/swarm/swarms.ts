@@ -22,6 +22,7 @@ import type { OwnSwarm, PeerNode } from './peer-node.ts';
 import { type PieceBuffers, pieceBuffers } from './piece-buffers.ts';
 import { betterOf, type Provenance } from './provenance.ts';
 import { dialTcp, listenTcp } from './tcp.ts';
+import { UploadScheduler } from './upload-scheduler.ts';
 import { type Seeker, type Want, Wants } from './wants.ts';
 
 export interface SwarmsOptions {
@@ -62,7 +63,7 @@ export class Swarms implements PeerNode, AsyncDisposable {
   readonly buffers: PieceBuffers;
   readonly peerId: Uint8Array;
   readonly client: string;
-  readonly uploadBuckets: { readonly lan: TokenBucket; readonly wan: TokenBucket };
+  readonly uploads: UploadScheduler;
   readonly downloadBucket: TokenBucket;
   readonly library: Library;
   readonly wants: Wants;
@@ -92,7 +93,7 @@ export class Swarms implements PeerNode, AsyncDisposable {
     this.peerId = options.peerId;
     this.client = options.client;
     this.library = options.library;
-    this.uploadBuckets = options.uploadBuckets;
+    this.uploads = new UploadScheduler(this.clock, options.uploadBuckets);
     this.downloadBucket = options.downloadBucket;
     const draw = options.draw ?? Math.random;
     this.wants = new Wants(this.clock, draw);
@@ -311,6 +312,7 @@ export class Swarms implements PeerNode, AsyncDisposable {
     this.wants.stop();
     this.#listener?.close();
     for (const peer of [...this.#connections]) peer.close('stopping');
+    this.uploads.stop();
   }
 
   #accept(link: Link): void {

@@ -1,67 +1,81 @@
 /**
- * What we serve to one peer: our numbers for the pieces we offered it, and the queue of its requests. It decides what
- * a request's number means and when its block is read and sent: one at a time, when the socket has taken the last
- * (backpressure) and the limit allows. Nothing here writes to the store.
+ * What we serve to one peer: our numbers for the pieces we offered it, and its requests. It decides what a request's
+ * number means and whether it can be meant honestly; who is served when is the pool's (upload-pool.ts), where the
+ * uploads of all peers meet. Nothing here writes to the store.
  * docs/protocol.md: a number withdrawn is answered REJECT; a number never given closes the connection.
  */
-import type { Clock } from '../lib/clock.ts';
 import { ProtocolError } from '../lib/errors.ts';
-import type { TokenBucket } from '../lib/token-bucket.ts';
-import { answerHashRequest } from '../torrent/hash-proof.ts';
-import { Grade, type HaveEntry, NUMBER_LIMIT, type PieceHash } from '../wire/archive-ext.ts';
+import type { HaveEntry } from '../wire/archive-ext.ts';
 import {
   BLOCK_BYTES,
   type BlockRef,
-  encodeHashes,
+  encodeChoke,
   encodeHashReject,
-  encodePieceHeader,
+  encodeHave,
   encodeReject,
+  encodeUnchoke,
   type HashRange,
   MAX_REQUEST_BYTES,
 } from '../wire/message.ts';
+import { BlockReader } from './block-reader.ts';
+import { Budget } from './budget.ts';
+import { HashAnswers } from './hash-answers.ts';
+import { haveEntry } from './have-entry.ts';
 import type { Servable } from './library.ts';
+import { PieceNumbers } from './piece-numbers.ts';
+import type { PoolTaker, UploadPool } from './upload-pool.ts';
+import { type PieceRequest, UploadQueue } from './upload-queue.ts';
+import type { UploadScheduler } from './upload-scheduler.ts';
+import type { AddressShare } from './upload-turns.ts';
 
 export interface UploadsHost {
-  readonly clock: Clock;
-  readonly bucket: TokenBucket;
+  readonly scheduler: UploadScheduler;
+  readonly isNear: boolean;
+  readonly addressGroup: string;
   readonly queuedBytes: number;
   send(bytes: Uint8Array): void;
   uploaded(bytes: number): void;
 }
 
-interface Given {
-  readonly want: number;
-  readonly first: number;
-  servable: Servable;
-}
+/** CANCELs, and requests that are rejected: at once, and a second. */
+const MOST_IDLE_WORDS = 16_384;
+const IDLE_WORDS_A_SECOND = 2_048;
 
-/** Requests a peer may have waiting; we say so in the extended handshake (`reqq`). */
-export const REQUEST_QUEUE = 1024;
-/** Longest range of hashes that is answered (docs/protocol.md). */
-const MAX_HASHES_ASKED = 512;
-/** Files that are kept open for one peer. */
-const MAX_OPEN_FILES = 8;
-/** Blocks sent before the event loop gets its turn. */
-const BLOCKS_A_TURN = 8;
-
-const HEADER_BYTES = 13;
-/** Shared by all peers: a block is read, handed to the socket and forgotten within one turn. */
-const scratch = new Uint8Array(HEADER_BYTES + MAX_REQUEST_BYTES);
-
-export class Uploads {
+export class Uploads implements PoolTaker {
+  readonly numbers = new PieceNumbers();
+  readonly queue = new UploadQueue();
+  readonly held = new Set<number>();
+  readonly released = new Set<number>();
+  readonly isNear: boolean;
+  readonly share: AddressShare;
+  isChoked = true;
+  isEnding = false;
+  isListed = false;
+  isGone = false;
+  slotSinceMs: number | undefined;
+  activeMs = 0;
+  turn = 0;
   readonly #host: UploadsHost;
-  /** By first number, ascending. */
-  readonly #given: Given[] = [];
-  readonly #byWant = new Map<number, Given>();
-  #nextNumber = 0;
-  /** Servables that may hold a file open, the longest unused first. */
-  readonly #inUse = new Set<Servable>();
-  #queue: BlockRef[] = [];
-  #waiting: (() => void) | undefined;
-  #closed = false;
+  readonly #pool: UploadPool<PoolTaker>;
+  readonly #reader = new BlockReader();
+  readonly #hashes: HashAnswers;
+  readonly #idleWords: Budget;
 
   constructor(host: UploadsHost) {
+    const { scheduler, isNear, addressGroup } = host;
+    const nowMs = scheduler.clock.nowMs();
     this.#host = host;
+    this.isNear = isNear;
+    this.share = scheduler.share(addressGroup);
+    this.#hashes = new HashAnswers(scheduler.hashBudget, nowMs);
+    this.#idleWords = new Budget(MOST_IDLE_WORDS, IDLE_WORDS_A_SECOND, nowMs);
+    this.#pool = scheduler.pool(isNear);
+  }
+
+  /** The handshake is done: UNCHOKE while there are slots. */
+  join(): void {
+    this.#pool.join(this);
+    if (!this.isChoked) this.#host.send(encodeUnchoke());
   }
 
   /**
@@ -69,69 +83,45 @@ export class Uploads {
    * it hasn't been told yet, where the file has no tree; all, when left out.
    */
   offer(want: number, servable: Servable, fresh?: readonly number[]): HaveEntry {
-    let given = this.#byWant.get(want);
-    if (given) {
-      if (given.servable !== servable) this.#rest(given.servable);
+    let given = this.numbers.of(want);
+    if (!given) {
+      given = this.numbers.give(want, servable);
+    } else if (given.servable !== servable) {
+      this.#reader.rest(given.servable);
       given.servable = servable;
-    } else {
-      if (this.#nextNumber + servable.pieces.count > NUMBER_LIMIT)
-        throw new ProtocolError('piece numbers used up');
-      given = { want, first: this.#nextNumber, servable };
-      this.#nextNumber += Math.max(1, servable.pieces.count);
-      this.#given.push(given);
-      this.#byWant.set(want, given);
     }
-    const { pieces, tree, whole, hearsay } = servable;
-    if (hearsay)
-      return { ...statePieces(servable, fresh), want, sizeBytes: pieces.sizeBytes, firstPiece: given.first };
-    return {
-      want,
-      sizeBytes: pieces.sizeBytes,
-      firstPiece: given.first,
-      grade: whole ? Grade.whole : Grade.relayed,
-      ...(tree && { root: tree.root }),
-      ...(!whole && { pieces: bitfieldOf(servable) }),
-    };
+    return haveEntry(given, fresh);
   }
 
   /** How many more pieces can be given a number on this connection. */
   get numbersLeft(): number {
-    return NUMBER_LIMIT - this.#nextNumber;
+    return this.numbers.left;
   }
 
   /** The number under which a piece was offered, if it was. */
   numberOf(want: number, piece: number): number | undefined {
-    const given = this.#byWant.get(want);
+    const given = this.numbers.of(want);
     return given && given.first + piece;
   }
 
   /** The peer no longer looks for it, or we no longer have it. Its numbers, if any were given. */
   withdraw(want: number): { first: number; count: number } | undefined {
-    const given = this.#byWant.get(want);
+    const given = this.numbers.of(want);
     if (!given) return undefined;
-    this.#byWant.delete(want);
-    this.#given.splice(this.#given.indexOf(given), 1);
-    this.#rest(given.servable);
-    const { first } = given;
-    const count = given.servable.pieces.count;
-    this.#queue = this.#queue.filter((block) => {
-      if (block.index < first || block.index >= first + count) return true;
-      this.#host.send(encodeReject(block));
-      return false;
-    });
-    return { first, count };
+    this.numbers.takeBack(given);
+    this.#reader.rest(given.servable);
+    this.reject(this.queue.dropFile(given));
+    this.#pool.forget(this, given);
+    return { first: given.first, count: given.servable.pieces.count };
   }
 
   /** REQUEST. Throws ProtocolError when it can't be meant honestly. */
   request(block: BlockRef): void {
-    if (block.index >= this.#nextNumber)
+    if (!this.numbers.isGiven(block.index))
       throw new ProtocolError(`asks for piece ${block.index}, never offered`);
-    const given = this.#find(block.index);
+    const given = this.numbers.find(block.index);
     const piece = given ? block.index - given.first : 0;
-    if (!given?.servable.hasPiece(piece)) {
-      this.#host.send(encodeReject(block));
-      return;
-    }
+    if (!given?.servable.hasPiece(piece)) return this.#refuse(block);
     const size = given.servable.pieces.size(piece);
     if (
       block.begin % BLOCK_BYTES !== 0 ||
@@ -141,147 +131,96 @@ export class Uploads {
     ) {
       throw new ProtocolError(`asks for bytes outside a piece: ${block.begin}+${block.length} of ${size}`);
     }
-    if (this.#queue.length >= REQUEST_QUEUE) {
-      this.#host.send(encodeReject(block));
-      return;
-    }
-    this.#queue.push(block);
-    this.pump();
+    if (this.#pool.request(this, block, given)) this.#pool.pump();
+    else this.#refuse(block);
   }
 
   /** CANCEL. Answered with REJECT (BEP 6), or by the block when that is on its way. */
   cancel(block: BlockRef): void {
-    const at = this.#queue.findIndex(
-      (b) => b.index === block.index && b.begin === block.begin && b.length === block.length,
-    );
-    if (at < 0) return;
-    this.#queue.splice(at, 1);
+    this.#spendIdleWord();
+    if (!this.queue.cancel(block)) return;
     this.#host.send(encodeReject(block));
+    this.#pool.cancelled(this);
   }
 
   /** HASH REQUEST: the piece layer of what we offered, nothing below it. */
   hashRequest(range: HashRange): void {
-    const given = this.#given.find(({ servable }) => sameBytes(servable.tree?.root, range.piecesRoot));
-    const pieces = given?.servable.pieces;
-    const tree = given?.servable.tree;
-    const may = pieces && tree && range.baseLayer === pieces.layerHeight && range.length <= MAX_HASHES_ASKED;
-    const hashes = may ? answerHashRequest(tree.layer, range, pieces.treeHeight) : undefined;
-    this.#host.send(hashes ? encodeHashes(range, hashes) : encodeHashReject(range));
+    const { queuedBytes, scheduler } = this.#host;
+    const given = this.numbers.ofRoot(range.piecesRoot);
+    const answer = this.#hashes.answer(range, given, queuedBytes, scheduler.clock.nowMs());
+    if (!answer) this.#spendIdleWord();
+    this.#host.send(answer ?? encodeHashReject(range));
   }
 
-  /** Sends what may be sent now. Called when there is something new or the socket has drained. */
-  pump(): void {
-    if (this.#waiting || this.#closed) return;
-    for (let sent = 0; this.#queue.length > 0 && this.#host.queuedBytes === 0; sent += 1) {
-      if (sent === BLOCKS_A_TURN) return this.#pumpAfter(0);
-      const block = this.#queue[0] as BlockRef;
-      const waitMs = this.#host.bucket.take(block.length, this.#host.clock.nowMs());
-      if (waitMs > 0) return this.#pumpAfter(waitMs);
-      this.#queue.shift();
-      this.#send(block);
-    }
+  /** The socket takes more. */
+  drained(): void {
+    if (this.isListed) this.#pool.pump();
   }
 
   close(): void {
-    this.#closed = true;
-    this.#waiting?.();
-    this.#queue = [];
-    this.rest();
+    if (this.isGone) return;
+    this.isGone = true;
+    this.queue.dropAll();
+    this.#pool.leave(this);
+    this.#host.scheduler.leave(this.#host.addressGroup);
+    this.#reader.restAll();
   }
 
   /** Closes files that nobody reads now. */
   rest(): void {
-    if (this.#queue.length > 0 && !this.#closed) return;
-    for (const servable of this.#inUse) servable.rest();
-    this.#inUse.clear();
+    if (this.queue.length === 0) this.#reader.restAll();
   }
 
-  #rest(servable: Servable): void {
-    servable.rest();
-    this.#inUse.delete(servable);
+  // ---- for the pool ----
+
+  get isWritable(): boolean {
+    return this.#host.queuedBytes === 0;
   }
 
-  #send(block: BlockRef): void {
-    const given = this.#find(block.index);
-    const target = scratch.subarray(HEADER_BYTES, HEADER_BYTES + block.length);
-    const offset = given ? given.servable.pieces.offset(block.index - given.first) + block.begin : 0;
-    if (!given || !this.#read(given.servable, offset, target)) {
-      this.#host.send(encodeReject(block));
-      return;
-    }
-    scratch.set(encodePieceHeader(block.index, block.begin, block.length));
-    this.#host.send(scratch.subarray(0, HEADER_BYTES + block.length));
-    this.#host.uploaded(block.length);
+  get isInterested(): boolean {
+    return this.numbers.size > 0;
   }
 
-  /** False when the bytes are gone or can't be read. */
-  #read(servable: Servable, offset: number, target: Uint8Array): boolean {
-    this.#inUse.delete(servable);
-    this.#inUse.add(servable);
-    if (this.#inUse.size > MAX_OPEN_FILES) {
-      const [longest] = this.#inUse;
-      if (longest) {
-        longest.rest();
-        this.#inUse.delete(longest);
-      }
-    }
-    try {
-      return servable.read(offset, target);
-    } catch {
-      return false;
-    }
+  get isBusy(): boolean {
+    return this.queue.length > 0 || this.#host.queuedBytes > 0;
   }
 
-  #pumpAfter(delayMs: number): void {
-    this.#waiting = this.#host.clock.after(delayMs, () => {
-      this.#waiting = undefined;
-      this.pump();
-    });
+  get isMidPiece(): boolean {
+    return this.queue.current !== undefined;
   }
 
-  #find(number: number): Given | undefined {
-    let low = 0;
-    let high = this.#given.length - 1;
-    while (low <= high) {
-      const middle = (low + high) >> 1;
-      const given = this.#given[middle] as Given;
-      if (number < given.first) high = middle - 1;
-      else if (number >= given.first + given.servable.pieces.count) low = middle + 1;
-      else return given;
-    }
-    return undefined;
+  deliver(request: PieceRequest, block: BlockRef): void {
+    const message = this.#reader.read(request.given, block);
+    this.#host.send(message ?? encodeReject(block));
+    if (message) this.#host.uploaded(block.length);
   }
-}
 
-function bitfieldOf(servable: Servable): Uint8Array {
-  const { pieces } = servable;
-  const bits = new Uint8Array(Math.ceil(pieces.count / 8));
-  for (let i = 0; i < pieces.count; i += 1) {
-    if (servable.hasPiece(i)) bits[i >> 3] = (bits[i >> 3] ?? 0) | (0x80 >> (i & 7));
+  reject(blocks: readonly BlockRef[]): void {
+    for (const block of blocks) this.#host.send(encodeReject(block));
   }
-  return bits;
-}
 
-/** The pieces there are, with what is known of their hashes. */
-function statePieces(
-  servable: Servable,
-  fresh?: readonly number[],
-): Pick<HaveEntry, 'grade' | 'pieces' | 'firstHand' | 'secondHand'> {
-  const firstHand: PieceHash[] = [];
-  const secondHand: PieceHash[] = [];
-  const told = fresh ?? Array.from({ length: servable.pieces.count }, (_, i) => i);
-  for (const pieceOffset of told) {
-    const known = servable.hasPiece(pieceOffset) ? servable.hearsay?.of(pieceOffset) : undefined;
-    if (known) (known.own ? firstHand : secondHand).push({ pieceOffset, hash: known.hash });
+  sayHave(number: number): void {
+    const given = this.numbers.find(number);
+    if (given?.servable.hasPiece(number - given.first)) this.#host.send(encodeHave(number));
   }
-  return {
-    grade: Grade.firstHand,
-    pieces: bitfieldOf(servable),
-    ...(firstHand.length > 0 && { firstHand }),
-    ...(secondHand.length > 0 && { secondHand }),
-  };
-}
 
-function sameBytes(a: Uint8Array | undefined, b: Uint8Array): boolean {
-  return a !== undefined && Buffer.compare(a, b) === 0;
+  choke(): void {
+    this.#host.send(encodeChoke());
+    this.reject(this.queue.dropAll());
+    this.#pool.cancelled(this);
+  }
+
+  unchoke(): void {
+    this.#host.send(encodeUnchoke());
+  }
+
+  #refuse(block: BlockRef): void {
+    this.#spendIdleWord();
+    this.#host.send(encodeReject(block));
+  }
+
+  #spendIdleWord(): void {
+    if (!this.#idleWords.spend(1, this.#host.scheduler.clock.nowMs()))
+      throw new ProtocolError('floods with requests that come to nothing');
+  }
 }

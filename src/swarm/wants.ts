@@ -82,6 +82,11 @@ export class Wants {
     this.#draw = draw;
   }
 
+  /** How many files are looked for. */
+  get size(): number {
+    return this.#byNumber.size;
+  }
+
   get(number: number): Want | undefined {
     return this.#byNumber.get(number);
   }

@@ -43,18 +43,26 @@ export interface MirrorClientOptions {
   readonly known?: MirrorEstimate;
   /** Takes requests and never answers. */
   readonly hangs?: boolean;
+  /** Refuses every request at once. */
+  readonly fails?: boolean;
 }
 
 export class MirrorClient implements Mirror {
   readonly #server: SimMirror;
   readonly #line: Line;
   readonly #hangs: boolean;
+  readonly #fails: boolean;
   readonly #health = new Health();
 
-  constructor(server: SimMirror, line: Line, { known, hangs = false }: MirrorClientOptions = {}) {
+  constructor(
+    server: SimMirror,
+    line: Line,
+    { known, hangs = false, fails = false }: MirrorClientOptions = {},
+  ) {
     this.#server = server;
     this.#line = line;
     this.#hangs = hangs;
+    this.#fails = fails;
     if (!known) return;
     this.#health.measuredLatency('mirror', known.latencyMs);
     this.#health.measuredTransfer('mirror', known.bytesPerSecond * 10, 10_000);
@@ -68,6 +76,7 @@ export class MirrorClient implements Mirror {
     const { clock, line } = this.#server;
     const sizeBytes = this.#server.sizeOf(at);
     if (sizeBytes === undefined) throw new UnavailableError(`not on the mirror: ${at.path}`);
+    if (this.#fails) throw new UnavailableError('the mirror is away');
     if (this.#hangs) await neverAnswered(signal);
     this.#server.requests += 1;
     const latencyMs = line.shape.latencyMs + this.#line.shape.latencyMs;

@@ -27,6 +27,8 @@ export interface SimNodeOptions {
   readonly zeroFd: number;
   readonly peerId: Uint8Array;
   readonly swarm: OwnSwarm;
+  /** The operator's limit of uploads, bytes a second; 0 = none. */
+  readonly uploadLimit: number;
 }
 
 export class SimNode {
@@ -48,13 +50,14 @@ export class SimNode {
     this.store = new ZeroStore(options.zeroFd, () => clock.wallMs());
     const library = new Library(this.store, (fd, pieces) => hasher.layer(fd, pieces), clock);
     const unlimited = new TokenBucket(0, clock.nowMs());
+    const upload = new TokenBucket(options.uploadLimit, clock.nowMs());
     this.swarms = new Swarms({
       clock,
       draw,
       library,
       peerId,
       client: 'DebTorrent sim',
-      uploadBuckets: { lan: unlimited, wan: unlimited },
+      uploadBuckets: { lan: upload, wan: upload },
       downloadBucket: unlimited,
       buffers: zeroBuffers,
       dial: ways.dial,

@@ -38,6 +38,10 @@ export interface Scenario {
   readonly crashes?: readonly { readonly node: number; readonly atMs: number; readonly silent: boolean }[];
   /** Nodes whose mirror never answers: they claim, and fetch nothing. */
   readonly hanging?: readonly number[];
+  /** Nobody gets anything from the mirror: every request fails. */
+  readonly mirrorIsAway?: boolean;
+  /** The operator's limit of what a seed gives to all its peers together, bytes a second; none when left out. */
+  readonly seedLimit?: number;
   /** Nodes that have all files from the start. */
   readonly seeds?: readonly number[];
   /** Given up after this much simulated time. */
@@ -166,9 +170,11 @@ export class World {
           mirror: new MirrorClient(this.mirror, own, {
             ...(mirrorIsKnown && { known }),
             hangs: this.#scenario.hanging?.includes(i) ?? false,
+            fails: this.#scenario.mirrorIsAway ?? false,
           }),
           zeroFd: this.#zeros.fd,
           peerId: peerIdOf(this.#draw),
+          uploadLimit: this.#scenario.seeds?.includes(i) ? (this.#scenario.seedLimit ?? 0) : 0,
         }),
       );
     }
