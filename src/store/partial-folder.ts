@@ -45,8 +45,9 @@ export class PartialFolder {
   readonly #dir: string;
   /** Other partial files of this run begin with it. */
   readonly #run = randomUUID();
-  /** Bytes on disk of what is kept and not being fetched; oldest first. */
-  readonly #kept = new Map<Sha256, number>();
+  readonly #clock: Clock;
+  /** What is kept and not being fetched; oldest first. */
+  readonly #kept = new Map<Sha256, { readonly bytes: number; readonly sinceMs: number }>();
   /** Keys whose resumable file is being fetched. */
   readonly #flying = new Set<Sha256>();
   #names = 0;
@@ -55,8 +56,9 @@ export class PartialFolder {
   /** Throws the system's error when the folder can't be used. */
   constructor(dir: string, clock: Clock) {
     this.#dir = dir;
+    this.#clock = clock;
     mkdirSync(dir, { recursive: true });
-    this.#find(clock.wallMs() - MAX_AGE_MS);
+    this.#find();
   }
 
   /** On disk, of all that is kept and not being fetched. */
@@ -66,7 +68,7 @@ export class PartialFolder {
 
   /** On disk, of what is kept of one file and not being fetched. */
   bytesOf(key: Sha256): number {
-    return this.#kept.get(key) ?? 0;
+    return this.#kept.get(key)?.bytes ?? 0;
   }
 
   /** Throws the system's error when the file can't be made. */
@@ -129,7 +131,7 @@ export class PartialFolder {
         ended();
         this.#flying.delete(key);
         if (outcome === 'kept') {
-          this.#keep(key, fstatSync(fd).blocks * STAT_BLOCK_BYTES);
+          this.#keep(key, fstatSync(fd).blocks * STAT_BLOCK_BYTES, this.#clock.wallMs());
           return;
         }
         rmSync(journalPath, { force: true });
@@ -147,29 +149,29 @@ export class PartialFolder {
   }
 
   /** What earlier runs have left of files that may be resumed. */
-  #find(notBeforeMs: number): void {
-    const found: { key: Sha256; bytes: number; writtenMs: number }[] = [];
+  #find(): void {
+    const found: { key: Sha256; bytes: number; sinceMs: number }[] = [];
     for (const name of readdirSync(this.#dir)) {
       const key = parseSha256(name);
       if (key !== name) continue;
       try {
-        const { blocks, mtimeMs: writtenMs } = statSync(this.#path(key));
-        if (writtenMs < notBeforeMs || statSync(this.#journalPath(key)).size < HEAD_BYTES + RECORD_BYTES)
-          continue;
-        found.push({ key, bytes: blocks * STAT_BLOCK_BYTES, writtenMs });
+        const { blocks, mtimeMs: sinceMs } = statSync(this.#path(key));
+        if (statSync(this.#journalPath(key)).size < HEAD_BYTES + RECORD_BYTES) continue;
+        found.push({ key, bytes: blocks * STAT_BLOCK_BYTES, sinceMs });
       } catch {
         // Without a journal: nobody knows what it has.
       }
     }
-    found.sort((a, b) => a.writtenMs - b.writtenMs);
-    for (const { key, bytes } of found.slice(-MAX_KEPT)) this.#keep(key, bytes);
+    found.sort((a, b) => a.sinceMs - b.sinceMs);
+    for (const { key, bytes, sinceMs } of found) this.#keep(key, bytes, sinceMs);
   }
 
-  #keep(key: Sha256, bytes: number): void {
-    this.#kept.set(key, bytes);
+  #keep(key: Sha256, bytes: number, sinceMs: number): void {
+    this.#kept.set(key, { bytes, sinceMs });
     this.#keptBytes += bytes;
-    for (const oldest of this.#kept.keys()) {
-      if (this.#kept.size <= MAX_KEPT) return;
+    const notBeforeMs = this.#clock.wallMs() - MAX_AGE_MS;
+    for (const [oldest, { sinceMs: oldestMs }] of this.#kept) {
+      if (this.#kept.size <= MAX_KEPT && oldestMs >= notBeforeMs) return;
       this.#drop(oldest);
     }
   }
