@@ -5,14 +5,9 @@
  */
 import type { Clock } from '../lib/clock.ts';
 import { ProtocolError } from '../lib/errors.ts';
-import {
-  type ArchiveMessage,
-  Grade,
-  type HaveEntry,
-  MAX_WANT_KEYS,
-  NUMBER_LIMIT,
-} from '../wire/archive-ext.ts';
+import { type ArchiveMessage, Grade, type HaveEntry, MAX_WANT_KEYS } from '../wire/archive-ext.ts';
 import { Offer } from './offer.ts';
+import { OfferNumbers } from './offer-numbers.ts';
 import type { Peer } from './peer.ts';
 import { MAX_OPEN_WANTS } from './their-wants.ts';
 import type { Want, Wants } from './wants.ts';
@@ -40,6 +35,7 @@ export class OurWants {
   readonly #say: (message: ArchiveMessage) => void;
   #batch: Want[] = [];
   #cancelFlush: (() => void) | undefined;
+  readonly #numbers = new OfferNumbers();
   readonly #askedMs = new Map<number, number>();
   #answerMs: number | undefined;
   #leftUnanswered = 0;
@@ -80,6 +76,8 @@ export class OurWants {
   remove(want: Want): void {
     this.#open -= 1;
     this.#askedMs.delete(want.number);
+    const offer = want.offers.get(this.#peer);
+    if (offer) this.#numbers.remove(offer);
     const at = this.#batch.indexOf(want);
     if (at >= 0) this.#batch.splice(at, 1);
     else this.#say({ kind: 'unwant', ranges: [{ first: want.number, count: 1 }] });
@@ -105,14 +103,14 @@ export class OurWants {
     }
     let offer = want.offers.get(peer);
     if (offer && offer.firstPiece !== entry.firstPiece) {
-      // It had lost the file, and has it again: the old numbers are void.
+      this.#numbers.renumber(offer);
       offer.closed = true;
       want.seeker.gone(offer);
       offer = undefined;
     }
     if (!offer) {
-      this.#checkNumbers(entry.firstPiece, pieces.count);
       offer = new Offer(peer, want, entry.firstPiece);
+      this.#numbers.add(offer);
       want.offers.set(peer, offer);
     }
     offer.state(entry.grade, entry.root, entry.pieces);
@@ -120,18 +118,6 @@ export class OurWants {
     if (entry.secondHand) offer.hear(entry.secondHand, false);
     want.unanswered.delete(peer);
     want.seeker.offered(offer);
-  }
-
-  /** One number for pieces of two files would leave one of them waiting for ever. */
-  #checkNumbers(first: number, count: number): void {
-    const end = first + Math.max(1, count);
-    if (end > NUMBER_LIMIT) throw new ProtocolError('piece numbers too high');
-    for (const { offers } of this.#node.wants.askedOf(this.#peer)) {
-      const other = offers.get(this.#peer);
-      if (other && first < other.firstPiece + Math.max(1, other.pieces.count) && other.firstPiece < end) {
-        throw new ProtocolError('a piece number for two files');
-      }
-    }
   }
 
   none(number: number): void {
@@ -144,13 +130,10 @@ export class OurWants {
 
   /** HAVE and lt_donthave, in the peer's numbers. */
   piece(number: number, present: boolean): void {
-    for (const want of this.#node.wants.askedOf(this.#peer)) {
-      const offer = want.offers.get(this.#peer);
-      if (!offer?.owns(number)) continue;
-      offer.set(number - offer.firstPiece, present);
-      want.seeker.offered(offer);
-      return;
-    }
+    const offer = this.#numbers.find(number);
+    if (!offer || offer.closed) return;
+    offer.set(number - offer.firstPiece, present);
+    offer.want.seeker.offered(offer);
   }
 
   /** All that this peer offers may be asked for (again). */

@@ -751,6 +751,19 @@ describe('answers of a peer to our wants', () => {
     expect(raw.closed).toBeDefined();
   });
 
+  test('a have under new numbers: the file was lost and is back; seventeen times is once too often', async () => {
+    await using world = new World();
+    const file = poolFile(40 * KIB);
+    const { raw, number } = await looking(world, file);
+    for (let i = 0; i <= 16; i += 1) raw.archive(have(number, file, { firstPiece: i }));
+    await world.clock.run(5);
+    expect(raw.closed).toBeUndefined();
+    expect(raw.all('request').at(-1)?.index).toBe(16);
+    raw.archive(have(number, file, { firstPiece: 17 }));
+    await world.clock.run(5);
+    expect(raw.closed).toBeDefined();
+  });
+
   test('a have of another size is no answer; the connection stays', async () => {
     await using world = new World();
     const file = poolFile(40 * KIB);
