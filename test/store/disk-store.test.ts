@@ -167,6 +167,21 @@ describe('DiskStore and partial files over restarts', () => {
       expect(contents(store, key)).toEqual(bytes);
     }));
 
+  test('what is being resumed stays when room is made for the rest of it', () =>
+    withDir(async (cacheDir) => {
+      await using store = new DiskStore({ cacheDir, limitBytes: 200_000 });
+      const half = { pieceLength: 50_000 };
+      {
+        await using partial = store.createPartial(key, 100_000, half);
+        partial.write(0, sample(50_000));
+        partial.note(piece(0));
+      }
+      const file = await put(store, sample(130_000));
+      await using partial = store.createPartial(key, 100_000, half);
+      expect(partial.kept.pieces).toEqual([piece(0)]);
+      expect(store.stat(file)).toBeUndefined();
+    }));
+
   test('keeps none that has lain for more than a week, and 64 at most', () =>
     withDir(async (dir) => {
       const cacheDir = join(dir, 'a');
