@@ -1,5 +1,5 @@
 /**
- * The table of limits in docs/protocol.md against the code. Each row names its constant, `room/file.ts NAME`, which is
+ * The tables of limits and figures in docs/protocol.md against the code. Each row names its constant, `room/file.ts NAME`, which is
  * read from the source, as not all of them are anybody else's business: a number, or a product of numbers and
  * constants of the same file.
  */
@@ -23,10 +23,12 @@ function constantOf(path: string, name: string): number {
   return Number(new Function(`return (${numbers});`)());
 }
 
-const rows = tableRows('| limit | value | constant |').map(([limit = '', value = '', constant = '']) => {
-  const [, path = '', name = ''] = /^`([\w/-]+\.ts) ([\w]+)`$/.exec(constant) ?? [];
-  return { limit, value: Number(value.replaceAll(',', '')), path, name };
-});
+const rows = ['limit', 'figure']
+  .flatMap((what) => tableRows(`| ${what} | value | constant |`))
+  .map(([limit = '', value = '', constant = '']) => {
+    const [, path = '', name = ''] = /^`([\w/-]+\.ts) ([\w]+)`$/.exec(constant) ?? [];
+    return { limit, value: Number(value.replaceAll(',', '')), path, name };
+  });
 
 describe('limits in docs/protocol.md', () => {
   test.each(rows)('$limit: $value', ({ value, path, name }) => {
