@@ -39,7 +39,7 @@ export class HeldBack<T extends HeldTaker> {
   }
 
   hold(taker: T, number: number, bytes: number, nowMs: number): void {
-    if (taker.held.has(number)) return;
+    if (taker.held.has(number) || taker.held.size >= MAX_HELD_A_PEER) return;
     taker.held.add(number);
     this.#queue.push({ taker, number, bytes, dueMs: nowMs + HOLD_MS });
   }

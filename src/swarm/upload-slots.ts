@@ -36,7 +36,10 @@ export interface SlotTaker {
 const IDLE_MS = 250;
 /** Who was unchoked has this long to ask for something. */
 const ANSWER_MS = 1_000;
-/** While others wait, a slot is kept for this long; by a near peer four times as long while only strangers wait. */
+/**
+ * While others wait, a slot is kept for this long; by a near peer four times as long while only strangers wait, by a
+ * stranger for half of it when a near peer waits.
+ */
 const SLOT_MS = 2_000;
 /** A piece that is under way when the slot ends may take this much longer. */
 const LAST_PIECE_MS = 4_000;
@@ -124,7 +127,7 @@ export class UploadSlots<T extends SlotTaker> {
     // Holders are in the order in which they got their slots.
     for (const holder of [...this.#holders]) {
       if (waiting <= 0) return;
-      const keepsMs = holder.isNear && near === 0 ? OPTIMISTIC_TURN * SLOT_MS : SLOT_MS;
+      const keepsMs = keptMs(holder.isNear, near > 0);
       if (!holder.isEnding && nowMs - (holder.slotSinceMs ?? nowMs) < keepsMs) continue;
       waiting -= 1;
       if (!holder.isEnding) this.#end(holder, nowMs);
@@ -206,6 +209,11 @@ export class UploadSlots<T extends SlotTaker> {
 
 function isIdle(holder: SlotTaker, nowMs: number): boolean {
   return !holder.isBusy && nowMs - holder.activeMs > IDLE_MS;
+}
+
+function keptMs(isNear: boolean, isNearWaiting: boolean): number {
+  if (isNear) return isNearWaiting ? SLOT_MS : OPTIMISTIC_TURN * SLOT_MS;
+  return isNearWaiting ? SLOT_MS / 2 : SLOT_MS;
 }
 
 /** Whether `a` comes before `b`: near ones first, then the address with fewer slots (`b` counting `own` of its own). */
