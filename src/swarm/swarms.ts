@@ -79,8 +79,8 @@ export class Swarms implements PeerNode, AsyncDisposable {
   readonly #own = new Map<string, OwnSwarm>();
   /** Every connection, also those that haven't shaken hands. */
   readonly #connections = new Set<Peer>();
-  /** By peer id, after the handshake; a second place of the same id (`isAnotherPlace`) by that and its address. */
-  readonly #peers = new Map<string, Peer>();
+  /** Those that have shaken hands. */
+  readonly #peers = new Set<Peer>();
   /** Until when claims of these count for nothing. */
   readonly #claimBreakers = new Map<string, number>();
   #listener: LinkListener | undefined;
@@ -139,7 +139,7 @@ export class Swarms implements PeerNode, AsyncDisposable {
     this.#own.clear();
     for (const swarm of swarms) this.#own.set(swarm.infoHash, swarm);
     if ([...this.#own.keys()].join() === before) return;
-    for (const peer of [...this.#peers.values()]) {
+    for (const peer of [...this.#peers]) {
       peer.sendHello();
       if (![...peer.swarms].some((s) => this.#own.has(s))) peer.close('no swarm in common');
     }
@@ -178,16 +178,16 @@ export class Swarms implements PeerNode, AsyncDisposable {
 
   /** A file, or a verified part of it, can be served from now on. */
   offer(servable: Servable): void {
-    for (const peer of this.#peers.values()) peer.offerIfWanted(servable);
+    for (const peer of this.#peers) peer.offerIfWanted(servable);
   }
 
   pieceVerified(servable: Servable, piece: number): void {
-    for (const peer of this.#peers.values()) peer.pieceVerified(servable, piece);
+    for (const peer of this.#peers) peer.pieceVerified(servable, piece);
   }
 
   /** Connected nodes that look for the same file and have nothing to do with its being here. */
   *fellows(want: Want): Generator<Peer> {
-    for (const peer of this.#peers.values()) {
+    for (const peer of this.#peers) {
       if (peer.looksFor(want.key) && want.swarms.some((s) => peer.shares(s))) yield peer;
     }
   }
@@ -206,19 +206,19 @@ export class Swarms implements PeerNode, AsyncDisposable {
   }
 
   fileGone(key: Sha256): void {
-    for (const peer of this.#peers.values()) peer.fileGone(key);
+    for (const peer of this.#peers) peer.fileGone(key);
   }
 
   // ---- for status ----
 
   peersIn(infoHash: string): number {
     let count = 0;
-    for (const peer of this.#peers.values()) if (peer.ready && peer.shares(infoHash)) count += 1;
+    for (const peer of this.#peers) if (peer.ready && peer.shares(infoHash)) count += 1;
     return count;
   }
 
   peers(): Peer[] {
-    return [...this.#peers.values()].filter((peer) => peer.ready);
+    return [...this.#peers].filter((peer) => peer.ready);
   }
 
   banned(): Ban[] {
@@ -232,7 +232,7 @@ export class Swarms implements PeerNode, AsyncDisposable {
   }
 
   *readyPeers(): Generator<Peer> {
-    for (const peer of this.#peers.values()) if (peer.ready) yield peer;
+    for (const peer of this.#peers) if (peer.ready) yield peer;
   }
 
   shaken(peer: Peer): boolean {
@@ -240,13 +240,9 @@ export class Swarms implements PeerNode, AsyncDisposable {
       this.#dialer.forget(peer.link);
       return false;
     }
-    const id = peer.id.toHex();
-    if (peer.dialled) this.#dialer.answered(peer.link, id);
-    const other = this.#peers.get(id);
-    if (other && isAnotherPlace(peer, other)) {
-      this.#peers.set(`${id} ${peer.address}`, peer);
-      return true;
-    }
+    if (peer.dialled) this.#dialer.answered(peer.link, peer.id.toHex());
+    const twins = [...this.#peers].filter(({ id }) => Buffer.compare(id, peer.id) === 0);
+    const other = twins.find((twin) => isSamePlace(twin, peer));
     if (other) {
       // A double dial keeps the connection that the lower peer id dialled, so both ends drop the same one.
       const lowerIsUs = Buffer.compare(this.peerId, peer.id) < 0;
@@ -255,6 +251,10 @@ export class Swarms implements PeerNode, AsyncDisposable {
       kept.provenance = betterOf(kept.provenance, this.#dialer.replace(dropped.link, kept.link));
       if (!keepNew) return false;
       other.close('a second connection');
+    } else if (twins.length > 0 && !peer.dialled) {
+      // A peer id is easily copied: at another address it never takes a peer's place, nor keeps us from the one whom we
+      // dial. Where it is the same node after all (both of IPv4 and IPv6), the end that was dialled notices it here.
+      return false;
     } else {
       const [swarm = ''] = peer.swarms;
       const objection = this.#admission.objection(peer, swarm);
@@ -263,7 +263,7 @@ export class Swarms implements PeerNode, AsyncDisposable {
         return false;
       }
     }
-    this.#peers.set(id, peer);
+    this.#peers.add(peer);
     return true;
   }
 
@@ -282,7 +282,7 @@ export class Swarms implements PeerNode, AsyncDisposable {
   closed(peer: Peer, reason: string): void {
     this.#connections.delete(peer);
     this.#admission.leave(peer);
-    for (const [id, other] of this.#peers) if (other === peer) this.#peers.delete(id);
+    this.#peers.delete(peer);
     this.wants.peerGone(peer);
     diary.debug(`peer ${peer.address} closed: ${reason}`);
     if (!this.#stopped) this.#dialer.ended(peer.link, peer.client !== '');
@@ -349,17 +349,16 @@ export class Swarms implements PeerNode, AsyncDisposable {
   }
 }
 
-/**
- * A peer id is easily copied: what was dialled by hand is neither given up for, nor mistaken for, somebody who shows the
- * same id at another address.
- */
-function isAnotherPlace(peer: Peer, other: Peer): boolean {
-  return peer.address !== other.address && (peer.given || other.given);
+/** A peer id is easily copied: the same one is the same node only where it comes from. Exactly there, if given by hand. */
+function isSamePlace(a: Peer, b: Peer): boolean {
+  if (a.given || b.given) return a.address === b.address;
+  return addressGroup(a.address) === addressGroup(b.address);
 }
 
 /** Whose word a claim is: on the LAN several nodes may share an address, among strangers an address group is one. */
 function claimant(peer: Peer): string {
-  return peer.trusted ? peer.id.toHex() : addressGroup(peer.address);
+  const group = addressGroup(peer.address);
+  return peer.trusted ? `${group} ${peer.id.toHex()}` : group;
 }
 
 function reasonOf(error: unknown): string {

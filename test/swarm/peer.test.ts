@@ -36,7 +36,12 @@ const ALL = swarmInfoHash({ ...AMD64, architecture: 'all' });
 const ELSEWHERE = swarmInfoHash({ ...AMD64, codename: 'trixie' });
 
 /** A raw peer that has connected to the node, and said nothing yet. */
-async function connect(world: World, node: MemoryNode, host = '10.0.0.7', id = 'raw'): Promise<RawPeer> {
+async function connect(
+  world: World,
+  node: MemoryNode,
+  host = '10.0.0.7',
+  id: string | Uint8Array = 'raw',
+): Promise<RawPeer> {
   const link = await world.until(world.network.node(host).dial({ host: node.host, port: PEER_PORT }, 1_000));
   const raw = new RawPeer(link, id);
   await world.clock.run(1);
@@ -310,7 +315,51 @@ describe('two connections of one pair', () => {
     }
   });
 
-  test('a second one with the same peer id from elsewhere does not replace the first', async () => {
+  /** A node, and a peer of it under an id that is lower, or higher, than the node's own. */
+  function pair(world: World, order: 'lower' | 'higher') {
+    const peerId = order === 'lower' ? '-DT0000-0'.padEnd(20, '0') : '-DT0000-z'.padEnd(20, 'z');
+    const node = world.node('10.0.0.1');
+    const peer = world.node('10.0.0.2', { peerId });
+    expect(Buffer.compare(peer.swarms.peerId, node.swarms.peerId)).toBe(order === 'lower' ? -1 : 1);
+    return { node, peer };
+  }
+
+  async function imposter(world: World, node: MemoryNode, of: MemoryNode): Promise<RawPeer> {
+    const raw = await connect(world, node, '10.0.0.7', of.swarms.peerId);
+    raw.handshake(SWARM);
+    await world.clock.run(1);
+    return raw;
+  }
+
+  test.each(['lower', 'higher'] as const)(
+    'who shows the id of a peer, at another address, does not take its place (%s id)',
+    async (order) => {
+      await using world = new World();
+      const { node, peer } = pair(world, order);
+      node.meet(peer);
+      await world.clock.run(100);
+      const raw = await imposter(world, node, peer);
+      expect(raw.closed).toBeDefined();
+      expect(node.swarms.peers().map(({ address }) => address)).toEqual([peer.host]);
+    },
+  );
+
+  test.each(['lower', 'higher'] as const)(
+    'nor keeps the node from the one that it dials, if it was there before (%s id)',
+    async (order) => {
+      await using world = new World();
+      const { node, peer } = pair(world, order);
+      const raw = await imposter(world, node, peer);
+      expect(raw.closed).toBeUndefined();
+      node.meet(peer);
+      await world.clock.run(100);
+      expect(node.swarms.peers().map(({ address }) => address)).toEqual([peer.host]);
+      expect(peer.swarms.peers()).toHaveLength(1);
+      raw.link.close('done');
+    },
+  );
+
+  test('a second one with the same peer id from the same address does not replace the first', async () => {
     await using world = new World();
     const node = world.node('10.0.0.1');
     const first = await greet(world, node);
