@@ -50,7 +50,8 @@ interface Layering {
 }
 
 const SLICE_BYTES = 4 * 1024 * 1024;
-const buffer = new Uint8Array(1024 * 1024);
+/** Small enough that what was read is still in the core's own cache when it is hashed. */
+const buffer = new Uint8Array(256 * 1024);
 
 /** Runs in a worker thread: takes HashOrders, posts HashAnswers. */
 export function runHashWorker(): void {

@@ -14,8 +14,9 @@ import type { PieceBuffers } from './piece-buffers.ts';
 interface Asked {
   readonly offer: Offer;
   readonly piece: number;
-  readonly bytes: Uint8Array;
-  readonly askedMs: number;
+  readonly sizeBytes: number;
+  /** Taken when the first block comes: of all pieces asked for, few are being put together at a time. */
+  bytes: Uint8Array | undefined;
   receivedBytes: number;
   /** Begin → length of what was requested and isn't here. */
   readonly blocks: Map<number, number>;
@@ -55,7 +56,7 @@ export class Downloads {
   #cancelledBytes = 0;
   #maxRequestBytes = BLOCK_BYTES;
   /** The PIECE being received. */
-  #current: { asked: Asked; begin: number; length: number; at: number } | undefined;
+  #current: { asked: Asked; bytes: Uint8Array; begin: number; length: number; at: number } | undefined;
   choked = true;
 
   constructor(host: DownloadsHost, latencyMs: number) {
@@ -112,21 +113,16 @@ export class Downloads {
     const size = offer.pieces.size(piece);
     const step = this.#requestBytes(now);
     const blocks = new Map<number, number>();
-    const asked = {
-      offer,
-      piece,
-      bytes: this.#host.buffers.take(size),
-      askedMs: now,
-      receivedBytes: 0,
-      blocks,
-    };
-    this.#asked.set(number, asked);
+    this.#asked.set(number, { offer, piece, sizeBytes: size, bytes: undefined, receivedBytes: 0, blocks });
     this.#queuedBytes += size;
+    const requests: Uint8Array[] = [];
     for (let begin = 0; begin < size; begin += step) {
       const length = Math.min(step, size - begin);
       blocks.set(begin, length);
-      this.#host.send(encodeRequest({ index: number, begin, length }));
+      requests.push(encodeRequest({ index: number, begin, length }));
     }
+    // Each write to a socket is a system call, and a packet that wakes the other end.
+    this.#host.send(requests.length === 1 ? (requests[0] as Uint8Array) : Buffer.concat(requests));
   }
 
   cancel(offer: Offer, piece: number): void {
@@ -143,6 +139,7 @@ export class Downloads {
   /** Forgets everything; the pieces that were asked for come back so that their seekers can be told. */
   close(): { offer: Offer; piece: number }[] {
     const lost = [...this.#asked.values()].map(({ offer, piece }) => ({ offer, piece }));
+    for (const { bytes } of this.#asked.values()) if (bytes) this.#host.buffers.give(bytes);
     this.#asked.clear();
     this.#current = undefined;
     this.#queuedBytes = 0;
@@ -176,7 +173,8 @@ export class Downloads {
         throw new ProtocolError('sends pieces that nobody asked for');
       return;
     }
-    this.#current = { asked, begin, length: lengthBytes, at: begin };
+    asked.bytes ??= this.#host.buffers.take(asked.sizeBytes);
+    this.#current = { asked, bytes: asked.bytes, begin, length: lengthBytes, at: begin };
     if (this.#awaitingFirst) {
       this.#awaitingFirst = false;
       const sample = this.#host.clock.nowMs() - this.#busySinceMs;
@@ -187,7 +185,7 @@ export class Downloads {
   pieceData(bytes: Uint8Array): void {
     const current = this.#current;
     if (!current) return;
-    current.asked.bytes.set(bytes, current.at);
+    current.bytes.set(bytes, current.at);
     current.at += bytes.length;
     const now = this.#host.clock.nowMs();
     this.#owesSinceMs = now;
@@ -200,13 +198,14 @@ export class Downloads {
     const current = this.#current;
     this.#current = undefined;
     if (!current) return;
-    const { asked } = current;
-    const { offer, piece, bytes } = asked;
+    const { asked, bytes } = current;
+    const { offer, piece } = asked;
     const number = offer.firstPiece + piece;
     if (this.#asked.get(number) !== asked) return; // cancelled while it came
     asked.blocks.delete(current.begin);
     asked.receivedBytes += current.length;
-    if (asked.receivedBytes < bytes.length) return;
+    if (asked.receivedBytes < asked.sizeBytes) return;
+    asked.bytes = undefined;
     this.#drop(number, asked);
     this.#heard();
     if (!offer.closed) offer.want.seeker.arrived(offer, piece, bytes);
@@ -229,8 +228,10 @@ export class Downloads {
 
   #drop(number: number, asked: Asked): void {
     this.#asked.delete(number);
-    this.#queuedBytes -= asked.bytes.length;
+    this.#queuedBytes -= asked.sizeBytes;
     if (this.#current?.asked === asked) this.#current = undefined;
+    if (asked.bytes) this.#host.buffers.give(asked.bytes);
+    asked.bytes = undefined;
     if (this.#queuedBytes === 0) this.#rate.end(this.#host.clock.nowMs());
   }
 

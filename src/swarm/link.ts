@@ -5,7 +5,7 @@
 import type { HostPort } from '../lib/host-port.ts';
 
 export interface LinkEvents {
-  /** The chunk belongs to the receiver. */
+  /** The chunk is good until this returns. */
   data(chunk: Uint8Array): void;
   /** What was queued has gone out. */
   drained(): void;

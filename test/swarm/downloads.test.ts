@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test';
 import { ProtocolError } from '../../src/lib/errors.ts';
 import { Downloads } from '../../src/swarm/downloads.ts';
 import type { Offer } from '../../src/swarm/offer.ts';
-import { pieceBuffers } from '../../src/swarm/piece-buffers.ts';
+import { type PieceBuffers, pieceBuffers } from '../../src/swarm/piece-buffers.ts';
 import { Pieces } from '../../src/torrent/pieces.ts';
 import { Framer } from '../../src/wire/framer.ts';
 import { BLOCK_BYTES, type BlockRef, type Message } from '../../src/wire/message.ts';
@@ -11,7 +11,7 @@ import { VirtualClock } from '../fixtures/virtual-clock.ts';
 const KIB = 1024;
 const MIB = 1024 * KIB;
 
-function scene(sizeBytes = 8 * MIB, firstPiece = 100) {
+function scene(sizeBytes = 8 * MIB, firstPiece = 100, buffers: PieceBuffers = pieceBuffers) {
   const clock = new VirtualClock();
   const sent: Message[] = [];
   const wire = new Framer({
@@ -21,10 +21,12 @@ function scene(sizeBytes = 8 * MIB, firstPiece = 100) {
     pieceEnd: () => {},
   });
   const arrived: { piece: number; bytes: Uint8Array }[] = [];
-  const downloads = new Downloads(
-    { clock, buffers: pieceBuffers, send: (bytes) => wire.push(bytes), downloaded: () => {} },
-    20,
-  );
+  let writes = 0;
+  const send = (bytes: Uint8Array) => {
+    writes += 1;
+    wire.push(bytes);
+  };
+  const downloads = new Downloads({ clock, buffers, send, downloaded: () => {} }, 20);
   downloads.choked = false;
   const pieces = new Pieces(sizeBytes);
   const seeker = {
@@ -47,6 +49,7 @@ function scene(sizeBytes = 8 * MIB, firstPiece = 100) {
     give,
     requests: () => all('request'),
     cancels: () => all('cancel'),
+    writes: () => writes,
   };
 }
 
@@ -76,6 +79,44 @@ describe('Downloads', () => {
     expect(arrived[0]?.piece).toBe(3);
     expect(arrived[0]?.bytes[0]).toBe(blocks.length - 1);
     expect(downloads.queuedBytes).toBe(0);
+  });
+
+  test('all requests of a piece travel in one write', () => {
+    const { downloads, offer, requests, writes } = scene();
+    downloads.ask(offer, 3);
+    expect(requests()).toHaveLength(16);
+    expect(writes()).toBe(1);
+  });
+
+  test('memory is taken for pieces that come, not for all that were asked for, and always given back', () => {
+    const out = new Set<Uint8Array>();
+    const buffers: PieceBuffers = {
+      take: (lengthBytes) => {
+        const bytes = new Uint8Array(lengthBytes);
+        out.add(bytes);
+        return bytes;
+      },
+      give: (bytes) => {
+        expect(out.delete(bytes)).toBe(true);
+      },
+    };
+    const { downloads, offer, requests, give, arrived } = scene(8 * MIB, 100, buffers);
+    for (let piece = 0; piece < 8; piece += 1) downloads.ask(offer, piece);
+    expect(out.size).toBe(0);
+    for (const block of requests().filter(({ index }) => index === 100)) give(block);
+    expect(arrived).toHaveLength(1);
+    expect(out.size).toBe(0);
+    for (const index of [101, 102, 103]) {
+      const first = requests().find((block) => block.index === index);
+      if (first) give(first);
+    }
+    expect(out.size).toBe(3);
+    downloads.cancel(offer, 1);
+    expect(out.size).toBe(2);
+    downloads.rejected({ index: 102, begin: BLOCK_BYTES, length: BLOCK_BYTES });
+    expect(out.size).toBe(1);
+    downloads.close();
+    expect(out.size).toBe(0);
   });
 
   test('a piece is asked for once', () => {

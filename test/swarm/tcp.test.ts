@@ -53,6 +53,28 @@ describe('TCP links', () => {
     a.link.close('done');
   });
 
+  test('a large chunk is free again as soon as it has been looked at', async () => {
+    const chunks: Uint8Array[] = [];
+    let bytes = 0;
+    const listener = listenTcp({ host: HOST, port: 0 }, (link) =>
+      link.attach({
+        data: (chunk) => {
+          bytes += chunk.length;
+          chunks.push(chunk);
+        },
+        drained: () => {},
+        closed: () => {},
+      }),
+    );
+    listeners.push(listener);
+    const dialled = new End(await dialTcp(listener.address, 2_000));
+    dialled.link.send(new Uint8Array(4 * 1024 * 1024));
+    await eventually('all is there', () => bytes === 4 * 1024 * 1024);
+    const kept = chunks.reduce((sum, { length }) => sum + length, 0);
+    expect(kept).toBeLessThan(chunks.length * 32 * 1024);
+    dialled.link.close('done');
+  });
+
   test('what the other end says at once is not lost before anybody attaches', async () => {
     const listener = listenTcp({ host: HOST, port: 0 }, (link) => {
       new End(link).link.send(new Uint8Array(68));
