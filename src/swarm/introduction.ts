@@ -31,11 +31,12 @@ import {
   reservedBytes,
 } from '../wire/handshake.ts';
 import { encodeExtended, encodeHaveNone, MAX_REQUEST_BYTES } from '../wire/message.ts';
+import { PEX_EXTENSION } from '../wire/pex.ts';
 import type { PeerNode } from './peer-node.ts';
 import { REQUEST_QUEUE } from './upload-queue.ts';
 
 /** Our numbers for the extensions (BEP 10). */
-export const OUR_ID = { [ARCHIVE_EXTENSION]: 1, ut_metadata: 2, lt_donthave: 3 } as const;
+export const OUR_ID = { [ARCHIVE_EXTENSION]: 1, ut_metadata: 2, lt_donthave: 3, [PEX_EXTENSION]: 4 } as const;
 
 /** Extended handshakes and hellos of one connection together: each is looked into. A node says a handful. */
 const MAX_INTRODUCTIONS = 256;
@@ -86,6 +87,11 @@ export class Introduction {
     return this.#isShaken;
   }
 
+  /** The handshake's info-hash. */
+  get swarm(): string {
+    return this.#swarm;
+  }
+
   /** Info-hashes that both are in. */
   get shared(): ReadonlySet<string> {
     return this.#shared;
@@ -94,6 +100,16 @@ export class Introduction {
   /** The other's number for an extension; undefined when it doesn't speak it (or no longer). */
   idOf(extension: keyof typeof OUR_ID): number | undefined {
     return this.#theirIds.get(extension) || undefined;
+  }
+
+  /** How a swarm is named to the other without disclosing it (docs/protocol.md "hello"), in hexadecimal. */
+  blind(infoHash: string): string {
+    let blinded = this.#blinded.get(infoHash);
+    if (blinded === undefined) {
+      blinded = blindSwarm(Buffer.from(infoHash, 'hex'), this.#node.peerId, this.peerId).toHex();
+      this.#blinded.set(infoHash, blinded);
+    }
+    return blinded;
   }
 
   sendHandshake(): void {
@@ -131,7 +147,7 @@ export class Introduction {
     if (id === undefined) return;
     const swarms = [...this.#node.ownSwarms().keys()]
       .slice(0, MAX_HELLO_SWARMS)
-      .map((infoHash) => new Uint8Array(Buffer.from(this.#blind(infoHash), 'hex')));
+      .map((infoHash) => new Uint8Array(Buffer.from(this.blind(infoHash), 'hex')));
     const hello: ArchiveMessage = {
       kind: 'hello',
       version: ARCHIVE_VERSION,
@@ -152,7 +168,7 @@ export class Introduction {
   compareSwarms(): boolean {
     const shared = new Set<string>();
     for (const infoHash of this.#node.ownSwarms().keys()) {
-      if (infoHash === this.#swarm || this.#theirBlind.has(this.#blind(infoHash))) shared.add(infoHash);
+      if (infoHash === this.#swarm || this.#theirBlind.has(this.blind(infoHash))) shared.add(infoHash);
     }
     const grown = [...shared].some((s) => !this.#shared.has(s));
     this.#shared = shared;
@@ -215,14 +231,5 @@ export class Introduction {
   #count(): void {
     this.#introductions += 1;
     if (this.#introductions > MAX_INTRODUCTIONS) throw new ProtocolError('introduces itself again and again');
-  }
-
-  #blind(infoHash: string): string {
-    let blinded = this.#blinded.get(infoHash);
-    if (blinded === undefined) {
-      blinded = blindSwarm(Buffer.from(infoHash, 'hex'), this.#node.peerId, this.peerId).toHex();
-      this.#blinded.set(infoHash, blinded);
-    }
-    return blinded;
   }
 }

@@ -39,6 +39,8 @@ export interface PeerNode {
   shaken(peer: Peer): boolean;
   /** The peer speaks dt_archive: it may be asked, or shares more than before. */
   ready(peer: Peer): void;
+  /** It speaks of other peers (ut_pex). Throws ProtocolError. */
+  exchanged(peer: Peer, payload: Uint8Array): void;
   closed(peer: Peer, reason: string): void;
   ban(peer: Peer, reason: string): void;
   /** It has broken the protocol, and is being closed for it. */

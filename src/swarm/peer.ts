@@ -6,6 +6,7 @@
  * A ProtocolError closes the connection; a proven lie bans (docs/protocol.md "Blame").
  */
 import { ProtocolError } from '../lib/errors.ts';
+import type { HostPort } from '../lib/host-port.ts';
 import { log } from '../lib/log.ts';
 import type { Sha256 } from '../lib/sha256.ts';
 import {
@@ -17,6 +18,7 @@ import {
 import { EXTENDED_HANDSHAKE_ID } from '../wire/extended.ts';
 import { Framer, type FramerSink } from '../wire/framer.ts';
 import { encodeHave, encodeInterested, encodeKeepAlive, type Message } from '../wire/message.ts';
+import { PEX_EXTENSION } from '../wire/pex.ts';
 import { readU32 } from '../wire/u32.ts';
 import { addressGroup } from './address.ts';
 import type { Claim } from './claim.ts';
@@ -193,6 +195,40 @@ export class Peer implements FramerSink {
 
   shares(infoHash: string): boolean {
     return this.#introduction.shared.has(infoHash);
+  }
+
+  // ---- peer exchange ----
+
+  /** Where it can be dialled, as far as is known. */
+  get listensAt(): HostPort | undefined {
+    const { remote } = this.link;
+    if (this.dialled) return remote;
+    return this.listenPort === undefined ? undefined : { host: remote.host, port: this.listenPort };
+  }
+
+  get speaksExchange(): boolean {
+    return this.ready && this.#introduction.idOf(PEX_EXTENSION) !== undefined;
+  }
+
+  /** The handshake's swarm: what is said without naming one is about this. */
+  get firstSwarm(): string {
+    return this.#introduction.swarm;
+  }
+
+  /** How a common swarm is named towards it: 32 bytes. */
+  blind(infoHash: string): Uint8Array {
+    return new Uint8Array(Buffer.from(this.#introduction.blind(infoHash), 'hex'));
+  }
+
+  /** The common swarm of that blinded name. */
+  swarmOf(blind: Uint8Array): string | undefined {
+    const named = blind.toHex();
+    for (const infoHash of this.swarms) if (this.#introduction.blind(infoHash) === named) return infoHash;
+    return undefined;
+  }
+
+  exchange(payload: Uint8Array): void {
+    this.#speech.exchange(payload);
   }
 
   /** How long an answer of this peer is worth waiting for, from what it took before. */
@@ -387,6 +423,8 @@ export class Peer implements FramerSink {
       }
       case OUR_ID.ut_metadata:
         return this.#introduction.metadata(payload);
+      case OUR_ID[PEX_EXTENSION]:
+        return this.#node.exchanged(this, payload);
       case OUR_ID.lt_donthave:
         if (payload.length !== 4) throw new ProtocolError('lt_donthave of a wrong length');
         return this.#ourWants.piece(readU32(payload, 0), false);

@@ -11,6 +11,7 @@ import {
   packHaves,
 } from '../wire/archive-ext.ts';
 import { encodeExtended } from '../wire/message.ts';
+import { PEX_EXTENSION } from '../wire/pex.ts';
 import { writeU32 } from '../wire/u32.ts';
 import type { Introduction } from './introduction.ts';
 
@@ -26,6 +27,12 @@ export class Speech {
   archive(message: ArchiveMessage): void {
     const id = this.#theirs.idOf(ARCHIVE_EXTENSION);
     if (id) this.#send(encodeExtended(id, encodeArchiveMessage(message)));
+  }
+
+  /** ut_pex (BEP 11). */
+  exchange(payload: Uint8Array): void {
+    const id = this.#theirs.idOf(PEX_EXTENSION);
+    if (id) this.#send(encodeExtended(id, payload));
   }
 
   /** In as many messages as their limit takes. */

@@ -18,6 +18,7 @@ import type { Library, Servable } from './library.ts';
 import type { Dial, Link, LinkListener, Listen } from './link.ts';
 import { Offences } from './offences.ts';
 import { Peer } from './peer.ts';
+import { PeerExchange } from './peer-exchange.ts';
 import type { OwnSwarm, PeerNode } from './peer-node.ts';
 import { type PieceBuffers, pieceBuffers } from './piece-buffers.ts';
 import { betterOf, type Provenance } from './provenance.ts';
@@ -41,6 +42,8 @@ export interface SwarmsOptions {
   readonly buffers?: PieceBuffers;
   /** 0 to 1: whom to dial and to ask. */
   readonly draw?: () => number;
+  /** Whether peers are told of one another (ut_pex). True unless said. */
+  readonly exchange?: boolean;
   /** Keeps bans over restarts. */
   readonly banKeeper?: BanKeeper;
 }
@@ -76,6 +79,7 @@ export class Swarms implements PeerNode, AsyncDisposable {
   readonly #moved: SwarmsOptions['moved'];
   readonly #listen: Listen;
   readonly #dialer: Dialer;
+  readonly #exchange: PeerExchange | undefined;
   readonly #own = new Map<string, OwnSwarm>();
   /** Every connection, also those that haven't shaken hands. */
   readonly #connections = new Set<Peer>();
@@ -115,6 +119,13 @@ export class Swarms implements PeerNode, AsyncDisposable {
         !this.bans.has(at.host, provenance === 'given') && this.#admission.mayDial(at.host, provenance),
       connected: (link, infoHash, provenance) => this.#add(link, infoHash, provenance),
     });
+    if (options.exchange ?? true) {
+      this.#exchange = new PeerExchange({
+        clock: this.clock,
+        peers: () => this.readyPeers(),
+        hint: (at, infoHash, source) => this.#dialer.found(at, infoHash, 'pex', source),
+      });
+    }
     this.#scheduleTick();
   }
 
@@ -297,6 +308,10 @@ export class Swarms implements PeerNode, AsyncDisposable {
     }
   }
 
+  exchanged(peer: Peer, payload: Uint8Array): void {
+    this.#exchange?.heard(peer, payload);
+  }
+
   offended(peer: Peer, reason: string): void {
     if (this.#offences.isRepeated(peer.address)) this.ban(peer, `broke the protocol twice: ${reason}`);
   }
@@ -344,6 +359,7 @@ export class Swarms implements PeerNode, AsyncDisposable {
   #scheduleTick(): void {
     this.#tick = this.clock.after(TICK_MS, () => {
       for (const peer of [...this.#connections]) peer.tick();
+      this.#exchange?.tick();
       this.#scheduleTick();
     });
   }

@@ -54,6 +54,7 @@ export class SimNode {
     this.swarms = new Swarms({
       clock,
       draw,
+      exchange: false, // the world says who knows whom
       library,
       peerId,
       client: 'DebTorrent sim',

@@ -88,6 +88,7 @@ describe('the handshake', () => {
       'dt_archive',
       'lt_donthave',
       'ut_metadata',
+      'ut_pex',
     ]);
     expect(raw.theirs?.port).toBe(PEER_PORT);
     raw.link.close('done');
