@@ -2,7 +2,7 @@
  * What bench/crowd.ts plays: who stands where on which line, who wants what, and what the least time is that any
  * program could take. Lines count Ethernet's headers, so a bound by payload alone is a few per cent out of reach.
  */
-import { type Line, LOCAL_NETWORK, type Machine, WIDE_NETWORK } from '../../test/fixtures/network.ts';
+import type { Line, Machine } from '../../test/fixtures/network.ts';
 import type { Corpus } from './corpus.ts';
 import type { Course, Member, World, WorldOptions } from './shaped-world.ts';
 
@@ -18,7 +18,7 @@ export interface CrowdRecord extends Course {
 export interface Stage {
   readonly corpus: Corpus;
   /** A new world, alone on the machine as far as the bench goes. */
-  readonly open: (options: Pick<WorldOptions, 'subnet' | 'mirrorLine'>) => Promise<World>;
+  readonly open: (options: Pick<WorldOptions, 'reach' | 'mirrorLine'>) => Promise<World>;
   readonly record: (setup: string, course: Course, boundSeconds?: number) => void;
   /** What rates of lines and limits are divided by, for a machine on which so many daemons are too many at full speed. */
   readonly slow: number;
@@ -50,7 +50,7 @@ const oneLarge: Scenario = {
   name: 'one-large',
   title: 'a crowd at once, one .deb of about 64 MB; nodes and mirror 20 Mbit/s',
   async play({ corpus, slow, crowd, open, record }) {
-    await using world = await open({ subnet: WIDE_NETWORK, mirrorLine: line(HOME_MBIT, slow) });
+    await using world = await open({ reach: 'wide', mirrorLine: line(HOME_MBIT, slow) });
     const nodes = await world.many(crowd, () => world.node({ line: line(HOME_MBIT, slow), args: GENEROUS }));
     await world.prepare(nodes);
     const packages = [nearestInSize(corpus, LARGE_BYTES)];
@@ -65,7 +65,7 @@ const upgrade: Scenario = {
   async play({ corpus, slow, crowd, open, record, withPlain }) {
     const packages = mixedPackages(corpus);
     {
-      await using world = await open({ subnet: WIDE_NETWORK, mirrorLine: line(HOME_MBIT, slow) });
+      await using world = await open({ reach: 'wide', mirrorLine: line(HOME_MBIT, slow) });
       const nodes = await world.many(crowd, () =>
         world.node({ line: line(HOME_MBIT, slow), args: GENEROUS }),
       );
@@ -91,7 +91,7 @@ const seed: Scenario = {
     '8 nodes at once, 205 MB of packages from one seed limited to 10 MB/s; nothing of the pool at the mirror',
   async play({ corpus, slow, open, record }) {
     const packages = packagesOfTogether(corpus, SEEDED_BYTES);
-    await using world = await open({ subnet: WIDE_NETWORK });
+    await using world = await open({ reach: 'wide' });
     const giver = await world.node({ args: ['--upload-limit', `${SEED_BYTES_PER_SECOND / slow} B/s`] });
     await world.prepare([giver]);
     await world.download([giver], packages);
@@ -108,7 +108,7 @@ const alone: Scenario = {
   title: `1 node, ${UPGRADE_FILES} packages; node 20 Mbit/s, mirror 1 Gbit/s`,
   async play({ corpus, slow, open, record }) {
     const packages = mixedPackages(corpus);
-    const wide = { subnet: WIDE_NETWORK, mirrorLine: line(FAST_MIRROR_MBIT, slow) };
+    const wide = { reach: 'wide' as const, mirrorLine: line(FAST_MIRROR_MBIT, slow) };
     const one = async (setup: string, make: (world: World) => Promise<Member>) => {
       await using world = await open(wide);
       const member = await make(world);
@@ -145,7 +145,7 @@ const fastMirror: Scenario = {
       line: line(OFFICE_MBIT, slow),
       mirrorLine: line(FAST_MIRROR_MBIT, slow),
     });
-    await using world = await open({ subnet: WIDE_NETWORK, mirrorLine: line(FAST_MIRROR_MBIT, slow) });
+    await using world = await open({ reach: 'wide', mirrorLine: line(FAST_MIRROR_MBIT, slow) });
     const nodes = await world.many(8, () => world.node({ line: line(OFFICE_MBIT, slow), args: GENEROUS }));
     await world.prepare(nodes);
     record('debtorrent', await world.download(nodes, packages));
@@ -157,7 +157,7 @@ const lan: Scenario = {
   title: `2 nodes on a LAN, one after the other, ${UPGRADE_FILES} packages; mirror 10 Mbit/s`,
   async play({ corpus, slow, open, record }) {
     const packages = mixedPackages(corpus);
-    await using world = await open({ subnet: LOCAL_NETWORK, mirrorLine: line(LAN_MIRROR_MBIT, slow) });
+    await using world = await open({ reach: 'lan', mirrorLine: line(LAN_MIRROR_MBIT, slow) });
     const plain = await world.plain();
     const [first, second] = [await world.node({}), await world.node({})];
     await world.prepare([plain, first, second]);
@@ -182,7 +182,7 @@ interface PlainCrowd extends Pick<Stage, 'open' | 'record'> {
 }
 
 async function plainCrowd({ open, record, packages, count, line, mirrorLine }: PlainCrowd): Promise<void> {
-  await using world = await open({ subnet: WIDE_NETWORK, mirrorLine });
+  await using world = await open({ reach: 'wide', mirrorLine });
   const members = await world.many(count, () => world.plain(line));
   await world.prepare(members);
   record('plain', await world.download(members, packages));

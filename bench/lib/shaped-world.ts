@@ -20,8 +20,8 @@ export interface WorldOptions {
   readonly corpus: Corpus;
   /** Of this world alone; must not be there yet. */
   readonly directory: string;
-  /** First three numbers of all addresses; network.ts has one for a LAN and one for the wide world. */
-  readonly subnet: string;
+  /** How near all are to each other, by their addresses. */
+  readonly reach: 'lan' | 'wide';
   readonly mirrorLine?: Line;
   /** Debug logs of the daemons go there, in a folder named as the last one of `directory`. */
   readonly keepLogsIn?: string | undefined;
@@ -83,10 +83,10 @@ export class World implements AsyncDisposable {
   #members = 0;
 
   static async open(options: WorldOptions): Promise<World> {
-    const { corpus, directory, subnet, mirrorLine } = options;
+    const { corpus, directory, reach, mirrorLine } = options;
     await using lives = new AsyncDisposableStack();
     mkdirSync(directory);
-    const network = lives.use(await Network.open({ subnet, isJoined: false }));
+    const network = lives.use(await Network.open({ reach, isJoined: false }));
     const mirror = await network.machine(mirrorLine);
     const origin = lives.use(await Origin.start(corpus.root, join(directory, 'origin'), mirror));
     const meeting = await network.machine();
