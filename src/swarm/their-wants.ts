@@ -69,7 +69,7 @@ export class TheirWants {
 
   // ---- what the peer says ----
 
-  /** Throws ProtocolError for more open wants than may be, or a number that is in use. */
+  /** Throws ProtocolError for more open wants than may be, and for a number or a key that is open already. */
   want(first: number, keys: readonly Sha256[]): void {
     const { library, uploads } = this.#host;
     const haves: HaveEntry[] = [];
@@ -78,6 +78,7 @@ export class TheirWants {
       const number = first + i;
       if (this.#keys.size >= MAX_OPEN_WANTS) throw new ProtocolError('too many open wants');
       if (this.#keys.has(number)) throw new ProtocolError(`want number ${number} is in use`);
+      if (this.#numbers.has(key)) throw new ProtocolError('one key under two want numbers');
       if (!this.#host.keys.opens(key)) {
         none.push(number);
         return;
@@ -106,11 +107,9 @@ export class TheirWants {
     if (key === undefined) return;
     this.#keys.delete(number);
     this.#host.keys.closed(1);
-    if (this.#numbers.get(key) === number) {
-      this.#numbers.delete(key);
-      this.#claims.delete(key);
-      this.#host.fellowChanged(key);
-    }
+    this.#numbers.delete(key);
+    this.#claims.delete(key);
+    this.#host.fellowChanged(key);
     this.#host.uploads.withdraw(number);
   }
 

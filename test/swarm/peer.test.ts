@@ -452,16 +452,16 @@ describe('wants of a peer', () => {
     await using world = new World();
     const node = world.node('10.0.0.1');
     const raw = await greet(world, node);
-    const { key } = poolFile(1).entry;
+    const keys = Array.from({ length: 1024 }, (_, i) => i.toString(16).padStart(64, '0') as Sha256);
     for (let i = 0; i < 4; i += 1) {
-      await want(world, raw, i * 1024, ...Array<Sha256>(1024).fill(key));
+      await want(world, raw, i * 1024, ...keys);
       raw.archive({ kind: 'unwant', ranges: [{ first: i * 1024, count: 1024 }] });
       await world.clock.run(1);
     }
     expect(raw.closed).toBeUndefined();
-    await want(world, raw, 50_000, ...Array<Sha256>(1024).fill(key));
+    await want(world, raw, 50_000, ...keys);
     expect(raw.closed).toBeUndefined();
-    await want(world, raw, 60_000, key);
+    await want(world, raw, 60_000, poolFile(1).entry.key);
     expect(raw.closed).toBeDefined();
   });
 
@@ -470,6 +470,18 @@ describe('wants of a peer', () => {
     const raw = await greet(world, world.node('10.0.0.1'));
     await want(world, raw, 1, poolFile(1).entry.key);
     await want(world, raw, 1, poolFile(2).entry.key);
+    expect(raw.closed).toBeDefined();
+  });
+
+  test('a key that is open cannot be wanted under another number', async () => {
+    await using world = new World();
+    const raw = await greet(world, world.node('10.0.0.1'));
+    const { key } = poolFile(1).entry;
+    await want(world, raw, 1, key);
+    raw.archive({ kind: 'unwant', ranges: [{ first: 1, count: 1 }] });
+    await want(world, raw, 2, key);
+    expect(raw.closed).toBeUndefined();
+    await want(world, raw, 3, key);
     expect(raw.closed).toBeDefined();
   });
 
