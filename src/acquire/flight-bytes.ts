@@ -1,8 +1,8 @@
 /**
  * Where a flight keeps its bytes until they are a file of the store: in memory while it is one piece (512 KiB at
  * most, not shown to anyone before it is verified), else in a partial file of the store, which is kept with the pieces
- * that it has when the flight ends before it lands. When the store can't take
- * it (full, read-only), files of a bearable size fly in memory all the same: a verified file is served even then.
+ * that it has when the flight ends before it lands. When the store can't take it (full, read-only), files of a bearable
+ * size fly in memory all the same (stand-in-memory.ts): a verified file is served even then.
  */
 import { readSync } from 'node:fs';
 import { NoRoomError } from '../lib/errors.ts';
@@ -11,6 +11,7 @@ import type { PartialFile, Store } from '../store/store.ts';
 import type { Pieces } from '../torrent/pieces.ts';
 import type { Hasher, WholeHash } from './hasher.ts';
 import { KeptPieces } from './kept-pieces.ts';
+import { takeStandInMemory } from './stand-in-memory.ts';
 
 export interface FlightBytes {
   /** The store's partial file; undefined in memory. */
@@ -33,18 +34,17 @@ export interface FlightBytes {
   close(): Promise<void>;
 }
 
-/** A file larger than this doesn't fly in memory: where the store can't take it, that is a NoRoomError. */
-const MAX_MEMORY_BYTES = 64 * 1024 * 1024;
-
+/** Throws NoRoomError when neither the store nor memory can take the file. */
 export function openFlightBytes(store: Store, hasher: Hasher, key: Sha256, pieces: Pieces): FlightBytes {
-  const inMemory = () => new MemoryBytes(pieces.sizeBytes, new KeptPieces(undefined, hasher, pieces));
-  if (pieces.isSingle) return inMemory();
+  const { sizeBytes, pieceLength } = pieces;
+  const nothingKept = new KeptPieces(undefined, hasher, pieces);
+  if (pieces.isSingle) return new MemoryBytes(sizeBytes, nothingKept);
   try {
-    const { sizeBytes, pieceLength } = pieces;
-    return new PartialBytes(store.createPartial(key, sizeBytes, { pieceLength }), hasher, pieces);
+    return new PartialBytes(store, store.createPartial(key, sizeBytes, { pieceLength }), hasher, pieces);
   } catch (cause) {
-    if (pieces.sizeBytes <= MAX_MEMORY_BYTES) return inMemory();
-    throw new NoRoomError('could not store file: no room', { cause });
+    const giveBack = takeStandInMemory(store, sizeBytes);
+    if (!giveBack) throw new NoRoomError('could not store file: no room', { cause });
+    return new MemoryBytes(sizeBytes, nothingKept, giveBack);
   }
 }
 
@@ -52,10 +52,12 @@ class MemoryBytes implements FlightBytes {
   readonly partial = undefined;
   readonly kept: KeptPieces;
   readonly #bytes: Uint8Array;
+  readonly #giveBack: (() => void) | undefined;
 
-  constructor(sizeBytes: number, kept: KeptPieces) {
+  constructor(sizeBytes: number, kept: KeptPieces, giveBack?: () => void) {
     this.kept = kept;
     this.#bytes = new Uint8Array(sizeBytes);
+    this.#giveBack = giveBack;
   }
 
   write(offset: number, bytes: Uint8Array): void {
@@ -80,11 +82,14 @@ class MemoryBytes implements FlightBytes {
 
   async restart(): Promise<void> {}
 
-  async close(): Promise<void> {}
+  async close(): Promise<void> {
+    this.#giveBack?.();
+  }
 }
 
 class PartialBytes implements FlightBytes {
   readonly kept: KeptPieces;
+  readonly #store: Store;
   readonly #partial: PartialFile;
   readonly #hasher: Hasher;
   readonly #pieces: Pieces;
@@ -92,7 +97,8 @@ class PartialBytes implements FlightBytes {
   /** Set once the store could not take a write: all bytes are here from then on. */
   #memory: MemoryBytes | undefined;
 
-  constructor(partial: PartialFile, hasher: Hasher, pieces: Pieces) {
+  constructor(store: Store, partial: PartialFile, hasher: Hasher, pieces: Pieces) {
+    this.#store = store;
     this.#partial = partial;
     this.#hasher = hasher;
     this.#pieces = pieces;
@@ -111,10 +117,11 @@ class PartialBytes implements FlightBytes {
         return;
       } catch (error) {
         if (error instanceof RangeError) throw error;
-        if (this.#pieces.sizeBytes > MAX_MEMORY_BYTES)
+        const giveBack = takeStandInMemory(this.#store, this.#pieces.sizeBytes);
+        if (!giveBack)
           throw new NoRoomError(`could not store file: ${(error as Error).message}`, { cause: error });
+        this.#memory = this.#intoMemory(giveBack);
       }
-      this.#memory = this.#intoMemory();
     }
     this.#memory.write(offset, bytes);
   }
@@ -148,10 +155,11 @@ class PartialBytes implements FlightBytes {
     await this.kept.idle();
     await this.#whole.abandon();
     await this.#partial[Symbol.asyncDispose]();
+    await this.#memory?.close();
   }
 
-  #intoMemory(): MemoryBytes {
-    const memory = new MemoryBytes(this.#pieces.sizeBytes, this.kept);
+  #intoMemory(giveBack: () => void): MemoryBytes {
+    const memory = new MemoryBytes(this.#pieces.sizeBytes, this.kept, giveBack);
     const chunk = Buffer.allocUnsafe(1024 * 1024);
     for (let at = 0; ; ) {
       const got = readSync(this.#partial.fd, chunk, 0, chunk.length, at);

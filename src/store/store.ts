@@ -97,7 +97,10 @@ export interface Store extends AsyncDisposable {
   stat(key: Sha256): StoredFile | undefined;
   /** Opens and pins; counts as a use for LRU. Undefined when we don't have it (or its bytes turn out missing). */
   open(key: Sha256): OpenFile | undefined;
-  /** Room is made by evicting first. Throws when the disk can't take it: the caller goes on without a store. */
+  /**
+   * Room is made by evicting first: what is kept of other files, then files. Throws when the disk can't take it: the
+   * caller goes on without a store.
+   */
   createPartial(key: Sha256, sizeBytes: number, resume?: Resume): PartialFile;
   /** The piece layer (BEP 52) kept beside the file; undefined when it hasn't been computed yet. */
   layer(key: Sha256): Uint8Array | undefined;

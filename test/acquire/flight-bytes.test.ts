@@ -88,6 +88,23 @@ describe('openFlightBytes()', () => {
     );
   });
 
+  test('files that fly in memory take 256 MiB together, and give it back', async () => {
+    const store = fullDisk(0);
+    store.createPartial = () => {
+      throw new Error('no space left on device');
+    };
+    const { key } = poolFile(10).entry;
+    const one = () => openFlightBytes(store, new InlineHasher(), key, new Pieces(64 * MIB));
+    const four = [one(), one(), one(), one()];
+    expect(one).toThrow(NoRoomError);
+    await four[0]?.close();
+    await four[0]?.close();
+    const fifth = one();
+    expect(one).toThrow(NoRoomError);
+    for (const bytes of [...four, fifth]) await bytes.close();
+    await one().close();
+  });
+
   test('where the disk fills up on the way, what is there moves into memory', async () => {
     const { file, hasher, bytes } = open(3 * MIB, fullDisk(MIB));
     for (let at = 0; at < file.bytes.length; at += MIB / 4) {

@@ -38,7 +38,7 @@ test('all peers gone: the mirror gives everything', async () => {
   expect(scene.mirror.poolRequests).toHaveLength(QUICK.length);
 });
 
-test('kill -9 of the node in the middle of a download: nothing half is left, the next run is right', async () => {
+test('kill -9 of the node in the middle of a download: no half file is in the store, the next run is right', async () => {
   await using scene = await Scene.open();
   const daemon = await scene.daemon();
   // Without retries apt gives up at once when its proxy is gone.
