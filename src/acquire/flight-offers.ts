@@ -2,8 +2,11 @@
  * Who offers a flight's file, and what is asked of whom: offers are numbered for the plan, which knows them by that
  * number only. Whether an offer's bytes can be judged, and so be asked for, is FlightTrust's word.
  */
+import type { Clock } from '../lib/clock.ts';
+import { addressGroup } from '../swarm/address.ts';
 import type { Offer } from '../swarm/offer.ts';
 import type { FlightTrust } from './flight-trust.ts';
+import { LetDowns } from './let-downs.ts';
 import { ASKED, type OfferView } from './plan.ts';
 import type { Progress } from './progress.ts';
 
@@ -15,11 +18,14 @@ export class FlightOffers {
   readonly #trust: FlightTrust;
   readonly #ids = new Map<Offer, number>();
   readonly #byId = new Map<number, Offer>();
+  readonly #clock: Clock;
+  readonly #letDowns = new LetDowns();
   #nextId = 0;
 
-  constructor(progress: Progress, trust: FlightTrust) {
+  constructor(progress: Progress, trust: FlightTrust, clock: Clock) {
     this.#progress = progress;
     this.#trust = trust;
+    this.#clock = clock;
   }
 
   get isEmpty(): boolean {
@@ -49,9 +55,10 @@ export class FlightOffers {
     }
   }
 
-  /** A piece that was asked of it won't come. */
+  /** A piece that was asked of it won't come, or isn't what it said. */
   failed(offer: Offer, piece: number): void {
     const { state, askedOf } = this.#progress;
+    this.#letDowns.add(addressGroup(offer.peer.address), piece, this.#clock.nowMs());
     if (state[piece] === ASKED && askedOf[piece] === this.#ids.get(offer)) this.#progress.missing(piece);
     offer.set(piece, false);
   }
@@ -79,14 +86,16 @@ export class FlightOffers {
   /** Offers that may be asked now, as the plan sees them. */
   views(mirrorWorks: boolean): OfferView[] {
     const usable: OfferView[] = [];
+    const nowMs = this.#clock.nowMs();
     for (const [offer, id] of this.#ids) {
       const { peer } = offer;
       const may = peer.choked ? undefined : this.#trust.askable(offer, mirrorWorks);
       if (!may) continue;
+      const isBarred = this.#letDowns.barredAt(addressGroup(peer.address), nowMs);
       usable.push({
         id,
-        has: may.has,
-        all: may.all,
+        has: isBarred ? (piece) => !isBarred(piece) && may.has(piece) : may.has,
+        all: may.all && !isBarred,
         roomBytes: this.#roomBytes(offer, id),
         bytesPerSecond: peer.bytesPerSecond(),
         latencyMs: peer.latencyMs,

@@ -140,9 +140,15 @@ export class FlightTrust {
     }
     if (offer.hashes.size === 0 || this.#wrongs > 0) return undefined;
     const { words } = this;
+    const layer = this.#root?.layer;
+    const mayBe = (piece: number, hash: Uint8Array) =>
+      layer ? sameBytes(hash, hashAt(layer, piece)) : !words.isDisputed(piece);
     return {
       all: false,
-      has: (piece) => offer.has(piece) && offer.hashes.has(piece) && !words.isDisputed(piece),
+      has: (piece) => {
+        const stated = offer.has(piece) ? offer.hashes.get(piece) : undefined;
+        return stated !== undefined && mayBe(piece, stated.hash);
+      },
     };
   }
 

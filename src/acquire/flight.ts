@@ -86,7 +86,7 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
     this.pieces = new Pieces(entry.sizeBytes);
     this.progress = new Progress(this.pieces);
     this.#trust = new FlightTrust(this, parts);
-    this.#offers = new FlightOffers(this.progress, this.#trust);
+    this.#offers = new FlightOffers(this.progress, this.#trust, parts.clock);
     this.#mirror = new FlightMirror(this, parts);
     this.#bytes = openFlightBytes(parts.store, parts.hasher, entry.key, this.pieces);
     this.#startedMs = parts.clock.nowMs();
@@ -209,7 +209,7 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
     if (this.#state !== 'flying' || this.progress.state[piece] === HAVE) return;
     const origin = this.pieces.isSingle ? FROM_ROOT : this.#trust.judge(offer, piece, bytes);
     if (origin === FROM_NOBODY) {
-      this.progress.missing(piece);
+      this.#offers.failed(offer, piece);
       this.#planSoon();
       return;
     }

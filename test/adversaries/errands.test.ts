@@ -12,9 +12,11 @@ import { start as garbageSender } from './garbage-sender.ts';
 import { start as hashStaller } from './hash-staller.ts';
 import { start as honestRelay } from './honest-relay.ts';
 import type { StartAdversary } from './hostile.ts';
+import { start as lastBlockCutter } from './last-block-cutter.ts';
 import { start as lowRank } from './low-rank.ts';
 import { start as neverAnswers } from './never-answers.ts';
 import { start as neverSends } from './never-sends.ts';
+import { start as rejecter } from './rejecter.ts';
 import { runErrand, type SceneOptions } from './scenes.ts';
 import { start as trickler } from './trickler.ts';
 
@@ -61,9 +63,11 @@ const OTHERS: Readonly<Record<string, StartAdversary>> = {
   claimAndHold,
   hashStaller,
   honestRelay,
+  lastBlockCutter,
   lowRank,
   neverAnswers,
   neverSends,
+  rejecter,
   trickler,
 };
 describe.each(Object.keys(SCENES))('beside %s', (title) => {
