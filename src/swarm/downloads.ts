@@ -130,6 +130,8 @@ export class Downloads {
     const asked = this.#asked.get(number);
     if (!asked || asked.offer !== offer) return;
     this.#takeBack(number, asked);
+    for (const [begin, length] of asked.blocks)
+      this.#host.send(encodeCancel({ index: number, begin, length }));
     if (this.#queuedBytes > 0) return;
     const now = this.#host.clock.nowMs();
     if (now - (this.#owesSinceMs ?? now) < STALL_MS) this.#owesSinceMs = undefined;
@@ -146,7 +148,10 @@ export class Downloads {
     return lost;
   }
 
-  /** REJECT. The piece as a whole is given up and returned. Of a block that isn't asked for (any more): nothing. */
+  /**
+   * REJECT. The piece as a whole is given up and returned. Of a block that isn't asked for (any more): nothing. Its other
+   * blocks aren't cancelled: who rejects one rejects them all, as a piece with a hole is of no use.
+   */
   rejected({ index, begin, length }: BlockRef): { offer: Offer; piece: number } | undefined {
     const asked = this.#asked.get(index);
     if (asked?.blocks.get(begin) !== length) {
@@ -215,10 +220,7 @@ export class Downloads {
   /** What is still to come of a piece may come all the same, through no fault of the peer's. */
   #takeBack(number: number, asked: Asked): void {
     this.#drop(number, asked);
-    for (const [begin, length] of asked.blocks) {
-      this.#cancelledBytes += length;
-      this.#host.send(encodeCancel({ index: number, begin, length }));
-    }
+    for (const length of asked.blocks.values()) this.#cancelledBytes += length;
   }
 
   /** The peer has answered something. */
