@@ -10,7 +10,6 @@
  *
  * docs/protocol.md "Meeting and limits".
  */
-import type { Clock } from '../lib/clock.ts';
 import { addressGroup, addressNetwork, isLanAddress } from './address.ts';
 import { isKnown, type Provenance } from './provenance.ts';
 
@@ -53,44 +52,32 @@ export interface Guest {
 interface Place {
   readonly group: string;
   readonly network: string;
-  readonly sinceMs: number;
+  readonly isLan: boolean;
 }
 
 export class Admission {
-  readonly #clock: Clock;
   /** Everybody, the longest connected first. */
   readonly #guests = new Map<Guest, Place>();
 
-  constructor(clock: Clock) {
-    this.#clock = clock;
-  }
-
   /** Why a connection from `host` is refused before a word; undefined: come in. `expected`: how that address was met. */
   refusal(host: string, expected: Provenance): string | undefined {
-    if (isLanAddress(host)) {
-      const isMany = this.#count((guest, { group }) => isWaiting(guest) && group === addressGroup(host));
-      return isMany >= LAN_WAITING_AN_ADDRESS ? 'too many handshakes' : undefined;
-    }
-    if (expected === 'given') return undefined;
     const group = addressGroup(host);
-    if (this.#count((guest, place) => isWaiting(guest) && place.group === group) >= WAITING_A_GROUP)
-      return 'too many handshakes';
+    const isNear = expected === 'given' || isLanAddress(host);
+    const waiting = this.#count((guest, place) => isWaiting(guest) && place.group === group);
+    if (waiting >= (isNear ? LAN_WAITING_AN_ADDRESS : WAITING_A_GROUP)) return 'too many handshakes';
+    if (isNear) return undefined;
     return this.#isNetworkFull(host, expected) ? 'enough of that network' : undefined;
   }
 
   /** It has its place, until it leaves. Whoever has waited longest may lose theirs. */
   enter(guest: Guest): void {
     const { address } = guest;
-    const place = {
-      group: addressGroup(address),
-      network: addressNetwork(address),
-      sinceMs: this.#clock.nowMs(),
-    };
-    this.#guests.set(guest, place);
-    if (guest.dialled) return;
     const isLan = isLanAddress(address);
-    const waiting = [...this.#guests.keys()].filter((g) => isWaiting(g) && isLanAddress(g.address) === isLan);
-    if (waiting.length > (isLan ? MAX_LAN_WAITING : MAX_WAITING)) waiting[0]?.close('too many handshakes');
+    this.#guests.set(guest, { isLan, group: addressGroup(address), network: addressNetwork(address) });
+    if (guest.dialled) return;
+    const waiting = [...this.#guests].filter(([other, place]) => isWaiting(other) && place.isLan === isLan);
+    if (waiting.length > (isLan ? MAX_LAN_WAITING : MAX_WAITING))
+      waiting[0]?.[0].close('too many handshakes');
   }
 
   leave(guest: Guest): void {

@@ -106,7 +106,7 @@ export class Swarms implements PeerNode, AsyncDisposable {
     this.keyLimits = new KeyLimits(this.clock);
     this.#knocks = new Knocks(this.clock);
     this.#offences = new Offences(this.clock);
-    this.#admission = new Admission(this.clock);
+    this.#admission = new Admission();
     this.#moved = options.moved;
     this.#listen = options.listen ?? listenTcp;
     this.#dialer = new Dialer({
