@@ -23,6 +23,8 @@ export interface PieceRequest {
   isBegun: boolean;
   /** Bytes of the piece that weren't sent yet. */
   leftBytes: number;
+  /** How often a piece that was asked for later was begun before it, while it was the first. */
+  passedOver: number;
 }
 
 export class UploadQueue {
@@ -76,11 +78,16 @@ export class UploadQueue {
       next: 0,
       isBegun: false,
       leftBytes: given.servable.pieces.size(piece),
+      passedOver: 0,
     });
   }
 
   /** From now on this piece is the one in service. */
   begin(request: PieceRequest): void {
+    for (const first of this.#pieces.values()) {
+      if (first !== request) first.passedOver += 1;
+      break;
+    }
     request.isBegun = true;
     this.#current = request;
   }

@@ -1,10 +1,11 @@
 /**
  * Whose piece is sent next: a pure function of who waits for what, what was sent lately, and the time. A piece that was
  * begun is finished before the same peer gets another, so that it can be passed on soon. Otherwise, in this order:
- *   1. a piece that was passed over for too long, the longest first: nobody starves;
+ *   1. who has waited for too long since its last block, the longest first: nobody starves;
  *   2. the local network before strangers;
  *   3. with a limit, the piece that was sent least often: the takers can give each other what one of them has;
  *   4. addresses in turn, and the connections of one address in turn.
+ * Of one peer's pieces the first that it asked for is passed over eight times at most.
  */
 import type { Sha256 } from '../lib/sha256.ts';
 import type { PieceRequest, UploadQueue } from './upload-queue.ts';
@@ -27,6 +28,8 @@ export interface TurnTaker {
   /** It is about to lose its slot: no piece is begun for it. */
   isEnding: boolean;
   turn: number;
+  /** When it was last sent something. */
+  activeMs: number;
 }
 
 export interface Turn<T> {
@@ -37,8 +40,10 @@ export interface Turn<T> {
 /** How often a piece was sent lately. Left out: there is no limit, and it doesn't matter. */
 export type Copies = (key: Sha256, piece: number) => number;
 
-/** A request that waits for this long comes next, whatever else there is. */
-export const MAX_PASSED_OVER_MS = 2_000;
+/** Who has waited for this long comes next, whatever else there is. */
+export const MAX_WAIT_MS = 2_000;
+/** So many pieces of its own peer may go before one that was asked for earlier. */
+export const MAX_PASSED_OVER = 8;
 
 /** Undefined when nobody who could be sent something waits. `takers`: those who wait. */
 export function nextTurn<T extends TurnTaker>(
@@ -48,24 +53,28 @@ export function nextTurn<T extends TurnTaker>(
 ): Turn<T> | undefined {
   let best: Turn<T> | undefined;
   let bestCopies = 0;
-  let overdue: Turn<T> | undefined;
+  let starving: Turn<T> | undefined;
+  let longestMs = MAX_WAIT_MS;
   for (const taker of takers) {
     if (!taker.isWritable) continue;
     const { current } = taker.queue;
     if (current && current.next < current.blocks.length) return { taker, request: current };
     if (taker.isEnding) continue;
-    const chosen = copies ? rarest(taker.queue, copies) : first(taker.queue);
-    if (!chosen) continue;
     const oldest = first(taker.queue);
-    if (oldest && nowMs - oldest.sinceMs > MAX_PASSED_OVER_MS) {
-      if (!overdue || oldest.sinceMs < overdue.request.sinceMs) overdue = { taker, request: oldest };
+    if (!oldest) continue;
+    const chosen =
+      copies && oldest.passedOver < MAX_PASSED_OVER ? rarest(taker.queue, oldest, copies) : oldest;
+    const waitedMs = nowMs - Math.max(oldest.sinceMs, taker.activeMs);
+    if (waitedMs > longestMs) {
+      starving = { taker, request: chosen };
+      longestMs = waitedMs;
     }
     const chosenCopies = copies ? copies(chosen.given.servable.key, chosen.piece) : 0;
     if (best && !comesBefore(taker, chosenCopies, best.taker, bestCopies)) continue;
     best = { taker, request: chosen };
     bestCopies = chosenCopies;
   }
-  return overdue ?? best;
+  return starving ?? best;
 }
 
 function comesBefore(a: TurnTaker, aCopies: number, b: TurnTaker, bCopies: number): boolean {
@@ -81,8 +90,8 @@ function first(queue: UploadQueue): PieceRequest | undefined {
 }
 
 /** The piece that was sent least often; of several the one that was asked for first. */
-function rarest(queue: UploadQueue, copies: Copies): PieceRequest | undefined {
-  let best: PieceRequest | undefined;
+function rarest(queue: UploadQueue, first: PieceRequest, copies: Copies): PieceRequest {
+  let best = first;
   let fewest = Number.POSITIVE_INFINITY;
   for (const request of queue.pieces()) {
     const sent = copies(request.given.servable.key, request.piece);

@@ -42,6 +42,8 @@ export interface Scenario {
   readonly mirrorIsAway?: boolean;
   /** The operator's limit of what a seed gives to all its peers together, bytes a second; none when left out. */
   readonly seedLimit?: number;
+  /** Everyone knows the seeds, and nobody else. */
+  readonly meetsSeedsOnly?: boolean;
   /** Nodes that have all files from the start. */
   readonly seeds?: readonly number[];
   /** Given up after this much simulated time. */
@@ -182,7 +184,7 @@ export class World {
 
   /** A random graph: each node has half of its connections by itself, with those that it can reach or that can reach it. */
   #introduce(): void {
-    const { nodes, neighbours, behindNat = 0 } = this.#scenario;
+    const { nodes, neighbours, behindNat = 0, seeds = [], meetsSeedsOnly = false } = this.#scenario;
     if (neighbours === 0 || nodes < 2) return;
     const each = Math.min(neighbours, nodes - 1) / 2;
     const met = new Set<number>();
@@ -192,6 +194,7 @@ export class World {
       const to = drawInt(this.#draw, nodes);
       const pair = Math.min(from, to) * nodes + Math.max(from, to);
       if (from === to || met.has(pair)) continue;
+      if (meetsSeedsOnly && !seeds.includes(from) && !seeds.includes(to)) continue;
       const canReach = !isBehindNat(to, behindNat);
       if (!canReach && isBehindNat(from, behindNat)) continue;
       met.add(pair);

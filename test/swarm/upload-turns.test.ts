@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test';
 import type { Sha256 } from '../../src/lib/sha256.ts';
-import { type AddressShare, MAX_PASSED_OVER_MS, nextTurn } from '../../src/swarm/upload-turns.ts';
+import { type AddressShare, MAX_PASSED_OVER, MAX_WAIT_MS, nextTurn } from '../../src/swarm/upload-turns.ts';
 import { FakeTaker, servableOf } from './upload-takers.ts';
 
 const NOW_MS = 100_000;
@@ -13,6 +13,10 @@ interface Waiting {
   /** When it last had a turn. */
   readonly turn?: number;
   readonly share?: AddressShare;
+  /** How long ago it was last sent something. */
+  readonly activeMs?: number;
+  /** How often the first of what it asks was passed over. */
+  readonly passedOver?: number;
   /** How long ago it asked. */
   readonly waitedMs?: number;
   readonly isFull?: boolean;
@@ -39,6 +43,9 @@ function takerOf(waiting: Waiting): FakeTaker {
     taker.queue.add({ ...block, begin: 16_384 }, given, NOW_MS);
   }
   for (const index of asks) taker.queue.add({ index, begin: 0, length: 16_384 }, given, NOW_MS - waitedMs);
+  taker.activeMs = NOW_MS - (waiting.activeMs ?? NOW_MS);
+  const first = taker.queue.get(asks[0] ?? -1);
+  if (first) first.passedOver = waiting.passedOver ?? 0;
   return taker;
 }
 
@@ -49,7 +56,7 @@ function chosen(waiting: readonly Waiting[], copies?: Readonly<Record<number, nu
   return turn ? `${turn.taker.name} ${turn.request.number}` : '';
 }
 
-const long = MAX_PASSED_OVER_MS + 1;
+const long = MAX_WAIT_MS + 1;
 const shared = { turn: 9, slots: 2 };
 
 describe('nextTurn()', () => {
@@ -182,6 +189,27 @@ describe('nextTurn()', () => {
       ],
       { 2: 3 },
       'near 2',
+    ],
+    [
+      'who asked long ago, and was sent something lately, isn’t starving',
+      [
+        { name: 'a', asks: [1], turn: 7, waitedMs: 10 * long, activeMs: 100 },
+        { name: 'b', asks: [2], turn: 3 },
+      ],
+      undefined,
+      'b 2',
+    ],
+    [
+      'the first of a peer’s own pieces is passed over only so often',
+      [{ name: 'a', asks: [1, 2], passedOver: MAX_PASSED_OVER }],
+      { 1: 4 },
+      'a 1',
+    ],
+    [
+      'and until then the others of its pieces go first',
+      [{ name: 'a', asks: [1, 2], passedOver: MAX_PASSED_OVER - 1 }],
+      { 1: 4 },
+      'a 2',
     ],
     [
       'a piece that was sent before is passed over only for so long',
