@@ -43,6 +43,11 @@ export class OfferNumbers {
     this.#take(offer);
   }
 
+  /** A copy: whoever is told of them may end a want. */
+  offers(): Offer[] {
+    return [...this.#offers];
+  }
+
   find(number: number): Offer | undefined {
     const offer = this.#offers[this.#after(number) - 1];
     return offer?.owns(number) ? offer : undefined;

@@ -29,12 +29,17 @@ const MAX_LEFT_UNANSWERED = 3;
 /** What the last answer counts in how often one has what we look for. */
 const HISTORY_WEIGHT = 0.1;
 
+/** All offers of a peer are looked at no more often than this, however often it chokes and unchokes. */
+const MIN_TOLD_MS = 50;
+
 export class OurWants {
   readonly #peer: Peer;
   readonly #node: OurWantsNode;
   readonly #say: (message: ArchiveMessage) => void;
   #batch: Want[] = [];
   #cancelFlush: (() => void) | undefined;
+  #toldMs = Number.NEGATIVE_INFINITY;
+  #cancelTold: (() => void) | undefined;
   readonly #numbers = new OfferNumbers();
   readonly #askedMs = new Map<number, number>();
   #answerMs: number | undefined;
@@ -138,10 +143,17 @@ export class OurWants {
 
   /** All that this peer offers may be asked for (again). */
   offersChanged(): void {
-    for (const want of this.#node.wants.askedOf(this.#peer)) {
-      const offer = want.offers.get(this.#peer);
-      if (offer) want.seeker.offered(offer);
+    const { clock } = this.#node;
+    const now = clock.nowMs();
+    if (now - this.#toldMs < MIN_TOLD_MS) {
+      this.#cancelTold ??= clock.after(MIN_TOLD_MS, () => {
+        this.#cancelTold = undefined;
+        this.offersChanged();
+      });
+      return;
     }
+    this.#toldMs = now;
+    for (const offer of this.#numbers.offers()) offer.want.seeker.offered(offer);
   }
 
   // ---- how long it takes ----
@@ -165,6 +177,7 @@ export class OurWants {
 
   close(): void {
     this.#cancelFlush?.();
+    this.#cancelTold?.();
     this.#batch = [];
   }
 
