@@ -481,6 +481,9 @@ describe('a flight with peers', () => {
     b.mirror.dead = true;
     c.mirror.dead = true;
     b.meet(a);
+    await world.clock.run(200);
+    // First and third hear of each other from the second, and don't reach each other.
+    for (const { host } of [a, c]) world.network.deaf.add(host);
     c.meet(b);
     await world.clock.run(200);
     const first = b.fetch(file);
