@@ -80,12 +80,13 @@ export class OurWants {
 
   remove(want: Want): void {
     this.#open -= 1;
-    this.#askedMs.delete(want.number);
     const offer = want.offers.get(this.#peer);
     if (offer) this.#numbers.remove(offer);
     const at = this.#batch.indexOf(want);
-    if (at >= 0) this.#batch.splice(at, 1);
-    else this.#say({ kind: 'unwant', ranges: [{ first: want.number, count: 1 }] });
+    // One that was sent is answered all the same: however soon we find the file elsewhere, who is silent is noticed.
+    if (at < 0) return this.#say({ kind: 'unwant', ranges: [{ first: want.number, count: 1 }] });
+    this.#batch.splice(at, 1);
+    this.#askedMs.delete(want.number);
   }
 
   // ---- what the peer says ----
@@ -94,9 +95,9 @@ export class OurWants {
   have(entry: HaveEntry): void {
     const { wants } = this.#node;
     const peer = this.#peer;
+    this.#answered(entry.want, true);
     const want = wants.get(entry.want);
     if (!want?.asked.has(peer)) return; // a `have` crossing an `unwant`
-    this.#answered(entry.want, true);
     const { pieces } = want;
     // Another size than the catalogue's, or no root where one is needed: not our file.
     const hasTree = entry.root !== undefined || entry.grade === Grade.firstHand;
@@ -127,9 +128,9 @@ export class OurWants {
 
   none(number: number): void {
     const { wants } = this.#node;
+    this.#answered(number, false);
     const want = wants.get(number);
     if (!want?.asked.has(this.#peer)) return;
-    this.#answered(number, false);
     wants.answered(want, this.#peer);
   }
 
