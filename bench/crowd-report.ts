@@ -23,7 +23,7 @@ export function reportCrowd({ records }: BenchResult<CrowdRecord>): string {
     '× least possible',
     '× plain',
     'copies from the mirror',
-    'with headers and indexes',
+    'pool MB by its log',
     'besides payload %',
     'fetched twice %',
     'CPU s of the daemons',
@@ -59,8 +59,8 @@ function row(ofScenario: readonly CrowdRecord[], setup: string): string[] {
     text(({ fastestSeconds }) => fastestSeconds, 1, whole),
     text(({ slowestSeconds, boundSeconds }) => boundSeconds && slowestSeconds / boundSeconds, 2, whole),
     setup === 'plain' ? '' : plainRatioText(ofScenario, whole),
-    text(({ mirrorPoolBytes, bytesEach }) => mirrorPoolBytes / bytesEach, 2),
-    text(({ mirrorLineBytes, bytesEach }) => mirrorLineBytes / bytesEach, 2),
+    text(({ mirrorSentBytes, bytesEach }) => mirrorSentBytes / bytesEach, 2),
+    text(({ mirrorPoolBytes }) => mirrorPoolBytes / MB, 1),
     text(besidesPayload, 2),
     text(fetchedTwice, 2),
     text(({ daemonCpuSeconds }) => daemonCpuSeconds, 1),
@@ -91,9 +91,9 @@ function fetchedTwice({
   nodes,
   bytesEach,
   peerBytes,
-  mirrorPoolBytes,
+  mirrorSentBytes,
 }: CrowdRecord): number | undefined {
-  return setup === 'plain' ? undefined : ((peerBytes + mirrorPoolBytes) / (nodes * bytesEach) - 1) * 100;
+  return setup === 'plain' ? undefined : ((peerBytes + mirrorSentBytes) / (nodes * bytesEach) - 1) * 100;
 }
 
 function complaints(records: readonly CrowdRecord[]): string {

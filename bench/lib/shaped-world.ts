@@ -55,10 +55,10 @@ export interface Course {
   readonly filesMissing: number;
   /** apt's first complaint of any member. */
   readonly firstError: string;
-  /** Bodies of the pool's files, by the mirror's log. */
+  /** Bodies of the pool's files by the mirror's log; of one that was broken off, part may not have left it. */
   readonly mirrorPoolBytes: number;
-  /** What left the mirror by its line, all headers included. */
-  readonly mirrorLineBytes: number;
+  /** What left the mirror by its line, without the headers of TCP and below: bodies, heads, sent again or not. */
+  readonly mirrorSentBytes: number;
   /** Payload that daemons had from others, by their own count. */
   readonly peerBytes: number;
   /** All that went through connections between daemons, TCP's and IP's headers not included, by the kernel's count. */
@@ -71,6 +71,8 @@ export interface Course {
 
 const TRACKER_PORT = 6969;
 const PEER_PORT = 9989;
+/** Ethernet, IPv4, and TCP with time stamps. */
+const HEADER_BYTES = 14 + 20 + 32;
 const MEET_LIMIT_MS = 90_000;
 
 export class World implements AsyncDisposable {
@@ -195,7 +197,7 @@ export class World implements AsyncDisposable {
       filesMissing: outcomes.reduce((sum, outcome) => sum + missingOf(outcome), 0),
       firstError: outcomes.find(({ firstError }) => firstError !== '')?.firstError ?? '',
       mirrorPoolBytes: this.origin.workSinceLast().poolBytes,
-      mirrorLineBytes: after.mirrorLineBytes - before.mirrorLineBytes,
+      mirrorSentBytes: after.mirrorSentBytes - before.mirrorSentBytes,
       peerBytes: after.peerBytes - before.peerBytes,
       peerStreamBytes: after.peerStreamBytes - before.peerStreamBytes,
       daemonCpuSeconds: nodes.length === 0 ? 0 : after.cpuSeconds - before.cpuSeconds,
@@ -217,8 +219,9 @@ export class World implements AsyncDisposable {
     const nodes = members.flatMap(({ node }) => node ?? []);
     const statuses = await Promise.all(nodes.map((node) => node.status()));
     const streams = await Promise.all(members.map(({ machine }) => receivedFromPeers(machine)));
+    const { bytes, packets } = await this.network.sentBy(this.mirror);
     return {
-      mirrorLineBytes: (await this.network.traffic(this.mirror)).upBytes,
+      mirrorSentBytes: bytes - packets * HEADER_BYTES,
       peerBytes: statuses.reduce((sum, { bytes }) => sum + bytes.fromPeers, 0),
       peerStreamBytes: streams.reduce((sum, bytes) => sum + bytes, 0),
       cpuSeconds: nodes.reduce((sum, { pid }) => sum + cpuSecondsOf(pid), 0),
