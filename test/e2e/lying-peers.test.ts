@@ -37,6 +37,23 @@ test.each([
   expect(banned[0]?.reason).not.toBe('');
 });
 
+test('a ban outlives a restart', async () => {
+  await using scene = await Scene.open();
+  const liar = await scene.peer('wrong-bytes', '127.0.0.2', ['medium']);
+  const daemon = await scene.daemon({ peers: [liar.address] });
+  const client = await scene.apt(daemon);
+  await connected(daemon);
+  expectRight(scene.archive, await client.download(['medium']), ['medium']);
+  const before = await eventually('the liar is banned', async () => {
+    const { banned } = await daemon.status();
+    return banned.length > 0 && banned;
+  });
+  await daemon.restart();
+  const { banned, peers } = await daemon.status();
+  expect(banned).toEqual(before);
+  expect(peers).toEqual([]);
+});
+
 test.each(['wrong-bytes', 'false-tree'] as const)(
   'among honest peers one with %s spoils nothing, and only it can be banned',
   async (script) => {

@@ -242,3 +242,129 @@ describe('Dialer with addresses of strangers', () => {
     expect(clock.pending).toBe(0);
   });
 });
+
+describe('Dialer and those who dial us', () => {
+  const peerId = 'ab'.repeat(20);
+  const ID = 'cd'.repeat(20);
+
+  /** A link from `host` that we did not dial. */
+  function incoming(network: MemoryNetwork, host: string): Link {
+    const [ours] = network.pair({ host: '10.0.0.1', port: 1 }, { host, port: 40_000 });
+    ours.attach({ data: () => {}, drained: () => {}, closed: () => {} });
+    return ours;
+  }
+
+  test('one counts as given only with the peer id that answered at that address, from its host, with its port', async () => {
+    const { clock, network, dialler, connected, listen } = scene();
+    listen();
+    dialler.give(AT);
+    const before = incoming(network, AT.host);
+    expect(dialler.recognise(before, AT.port, ID)).toBe('inbound');
+    await clock.run(1);
+    dialler.answered(connected[0]?.link as Link, ID);
+    expect(dialler.recognise(incoming(network, AT.host), AT.port, ID)).toBe('given');
+    expect(dialler.recognise(incoming(network, AT.host), AT.port, peerId)).toBe('inbound');
+    expect(dialler.recognise(incoming(network, AT.host), AT.port + 1, ID)).toBe('inbound');
+    expect(dialler.recognise(incoming(network, '203.0.113.9'), AT.port, ID)).toBe('inbound');
+    dialler.stop();
+  });
+
+  test('one that a tracker named counts as that, and is not dialled while it is connected', async () => {
+    const { clock, network, dialler } = scene({ wants: () => false });
+    dialler.found(AT, 's1', 'tracker');
+    const link = incoming(network, AT.host);
+    expect(dialler.recognise(link, AT.port, ID)).toBe('tracker');
+    expect(dialler.expects(AT.host)).toBe('tracker');
+    expect(dialler.expects('203.0.113.9')).toBe('inbound');
+    await clock.run(60_000);
+    expect(network.dials).toEqual([]);
+    dialler.stop();
+  });
+
+  test('an address given by hand is not dialled while the connection that replaced it is there, and soon after', async () => {
+    const { clock, network, dialler, connected, listen } = scene();
+    listen();
+    dialler.give(AT);
+    await clock.run(1);
+    const [dialled, kept] = [connected[0]?.link as Link, incoming(network, AT.host)];
+    expect(dialler.replace(dialled, kept)).toBe('given');
+    end(dialler, dialled, true);
+    await clock.run(3_600_000);
+    expect(network.dials).toHaveLength(1);
+    end(dialler, kept, true);
+    await clock.run(600);
+    expect(network.dials).toHaveLength(2);
+    dialler.stop();
+  });
+});
+
+describe('Dialer with what peers name', () => {
+  test('tries it twice, then forgets it', async () => {
+    const { clock, network, dialler } = scene();
+    dialler.found(AT, 's1', 'pex', 'source');
+    await clock.run(3_600_000);
+    expect(network.dials).toHaveLength(2);
+    expect(clock.pending).toBe(0);
+  });
+
+  test('the best of those that named it counts', async () => {
+    const { clock, dialler, connected, listen } = scene({ wants: () => false });
+    listen();
+    dialler.found(AT, 's1', 'pex', 'source');
+    dialler.found(AT, 's1', 'dht');
+    dialler.found(AT, 's1', 'tracker');
+    dialler.found(AT, 's1', 'pex', 'another');
+    expect(dialler.expects(AT.host)).toBe('tracker');
+    dialler.give(AT);
+    await clock.run(1);
+    expect(connected[0]?.provenance).toBe('given');
+    dialler.stop();
+  });
+
+  test('makes room for what others name, and remembers a hundred of one source, four hundred in all', () => {
+    const { dialler } = scene({ wants: () => false });
+    const known = (first: number) => {
+      let count = 0;
+      for (let i = 0; i < 2_000; i += 1)
+        if (dialler.expects(`${first}.0.${i >> 8}.${i & 255}`) !== 'inbound') count += 1;
+      return count;
+    };
+    const name = (first: number, count: number, provenance: Provenance, source?: string) => {
+      for (let i = 0; i < count; i += 1)
+        dialler.found({ host: `${first}.0.${i >> 8}.${i & 255}`, port: 1 }, 's1', provenance, source);
+    };
+    name(20, 2_000, 'pex', 'one');
+    expect(known(20)).toBe(100);
+    for (let source = 1; source < 9; source += 1) name(20 + source, 100, 'pex', `source ${source}`);
+    expect([20, 21, 22, 23, 24, 25].map(known)).toEqual([100, 100, 100, 100, 0, 0]);
+    name(50, 2_000, 'dht');
+    expect(known(50)).toBe(1_000);
+    expect(known(20)).toBe(0);
+    dialler.stop();
+  });
+
+  test('whoever names many addresses does not choose our peers: the others have their share', async () => {
+    const { clock, dialler, connected, network } = scene({
+      wants: () => connected.length < 17,
+    });
+    const open = (host: string) =>
+      network
+        .node(host)
+        .listen({ host, port: 1 }, (link) =>
+          link.attach({ data: () => {}, drained: () => {}, closed: () => {} }),
+        );
+    const name = (first: number, count: number, provenance: Provenance) => {
+      for (let i = 0; i < count; i += 1) {
+        const host = `${first}.0.${i >> 8}.${i & 255}`;
+        open(host);
+        dialler.found({ host, port: 1 }, 's1', provenance, 'source');
+      }
+    };
+    name(20, 100, 'pex');
+    name(30, 50, 'tracker');
+    await clock.run(10_000);
+    const fromTracker = connected.filter(({ provenance }) => provenance === 'tracker').length;
+    expect(fromTracker).toBeGreaterThanOrEqual(connected.length / 2);
+    dialler.stop();
+  });
+});

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test';
 import { swarmInfoHash } from '../../src/torrent/archive-identity.ts';
-import { AMD64, PEER_PORT, poolFile, SWARM } from '../fixtures/memory-node.ts';
+import { AMD64, type MemoryNode, PEER_PORT, poolFile, SWARM } from '../fixtures/memory-node.ts';
 import { RawPeer } from '../fixtures/raw-peer.ts';
 import { World } from '../fixtures/world.ts';
 
@@ -166,5 +166,102 @@ describe('Swarms', () => {
     const fromMirrors = others.reduce((sum, { moved }) => sum + moved.fromMirror, 0);
     expect(fromMirrors).toBeLessThan(2 * file.bytes.length);
     for (const node of nodes) expect(node.swarms.banned()).toEqual([]);
+  });
+});
+
+describe('Swarms and who is trusted', () => {
+  const GIVEN = '203.0.113.7';
+
+  /** A raw connection from `host` that shows this peer id and says that it listens at `port`. */
+  async function caller(world: World, to: MemoryNode, host: string, id: Uint8Array, port = PEER_PORT) {
+    const raw = new RawPeer(await world.until(world.network.node(host).dial(to.address, 1_000)), id);
+    raw.handshake(SWARM);
+    await world.clock.run(5);
+    if (raw.closed !== undefined) return raw;
+    raw.extendedHandshake({ port });
+    await world.clock.run(5);
+    raw.hello([SWARM]);
+    await world.clock.run(5);
+    return raw;
+  }
+
+  test('others behind an address that was given are strangers', async () => {
+    await using world = new World();
+    const [node, given] = [world.node('198.51.100.1'), world.node(GIVEN)];
+    node.meet(given);
+    await world.clock.run(100);
+    const other = await caller(world, node, GIVEN, new TextEncoder().encode('-XX0000-someone-else'));
+    const trusted = node.swarms.peers().map(({ given, trusted }) => [given, trusted]);
+    expect(trusted.toSorted()).toEqual([
+      [false, false],
+      [true, true],
+    ]);
+    other.link.close('done');
+  });
+
+  test('a given node that dials us is trusted as soon as it has answered at its address, whichever connection stays', async () => {
+    for (const lowerDials of [true, false]) {
+      await using world = new World();
+      const [a, b] = [world.node('198.51.100.1'), world.node(GIVEN)];
+      const [first, second] = lowerDials ? [a, b] : [b, a];
+      first.swarms.found(SWARM, [second.address], 'dht');
+      await world.clock.run(100);
+      expect(second.swarms.peers().map(({ trusted }) => trusted)).toEqual([false]);
+      second.meet(first);
+      await world.clock.run(100);
+      expect(second.swarms.peers().map(({ given }) => given)).toEqual([true]);
+      const dials = world.network.dials.length;
+      await world.clock.run(600_000);
+      expect(world.network.dials.length).toBe(dials);
+    }
+  });
+
+  test('whoever copies the peer id of a given node is neither trusted nor takes its place', async () => {
+    await using world = new World();
+    const [node, given] = [world.node('198.51.100.1'), world.node(GIVEN)];
+    const thief = await caller(world, node, '192.0.2.66', given.swarms.peerId);
+    node.meet(given);
+    await world.clock.run(100);
+    const late = await caller(world, node, '192.0.3.66', given.swarms.peerId);
+    const places = node.swarms.peers().map(({ address, trusted }) => `${address} ${trusted}`);
+    expect(places.toSorted()).toEqual(['192.0.2.66 false', `${GIVEN} true`]);
+    for (const raw of [thief, late]) raw.link.close('done');
+  });
+
+  test('a given node whose address strangers were banned with stays', async () => {
+    await using world = new World();
+    const [node, given] = [world.node('198.51.100.1'), world.node(GIVEN)];
+    node.meet(given);
+    await world.clock.run(100);
+    const other = await caller(world, node, GIVEN, new TextEncoder().encode('-XX0000-someone-else'));
+    const liar = node.swarms.peers().find((peer) => !peer.given);
+    if (!liar) throw new Error('unreachable');
+    node.swarms.ban(liar, 'lies');
+    await world.clock.run(100);
+    expect(other.closed).toBeDefined();
+    expect(node.swarms.peers().map(({ given }) => given)).toEqual([true]);
+  });
+
+  test('how each was met is kept', async () => {
+    await using world = new World();
+    const node = world.node('198.51.100.1');
+    const hosts = { tracker: '20.0.1.7', 'open-tracker': '20.0.2.7', dht: '20.0.3.7' } as const;
+    for (const [provenance, host] of Object.entries(hosts)) {
+      node.swarms.found(SWARM, [world.node(host).address], provenance as keyof typeof hosts);
+    }
+    node.meet(world.node(GIVEN));
+    const came = await caller(world, node, '20.0.4.7', new TextEncoder().encode('-XX0000-who-came-by-'));
+    await world.clock.run(100);
+    const met = Object.fromEntries(
+      node.swarms.peers().map(({ address, provenance }) => [address, provenance]),
+    );
+    expect(met).toEqual({
+      '20.0.1.7': 'tracker',
+      '20.0.2.7': 'open-tracker',
+      '20.0.3.7': 'dht',
+      '20.0.4.7': 'inbound',
+      [GIVEN]: 'given',
+    });
+    came.link.close('done');
   });
 });

@@ -52,9 +52,9 @@ class Log implements Seeker {
   failed(): void {}
 }
 
-function scene(count: number) {
+function scene(count: number, draw = () => 0.5) {
   const clock = new VirtualClock();
-  const wants = new Wants(clock, () => 0.5);
+  const wants = new Wants(clock, draw);
   const fakes = Array.from({ length: count }, () => new FakePeer());
   const peers = fakes.map((fake) => fake.peer);
   const seeker = new Log();
@@ -86,6 +86,73 @@ describe('Wants', () => {
     wants.answered(want, one as Peer);
     expect(asked()).toBe(17);
     expect(seeker.events).toEqual(['answered']);
+  });
+
+  test('others are asked in the place of those whose time has passed, until all are', async () => {
+    const { clock, open, asked } = scene(40);
+    open();
+    await clock.run(99);
+    expect(asked()).toBe(16);
+    await clock.run(2);
+    expect(asked()).toBe(32);
+    await clock.run(1_000);
+    expect(asked()).toBe(40);
+    expect(clock.pending).toBe(0);
+  });
+
+  test('but not once somebody has it', async () => {
+    const { clock, open, asked, peers } = scene(40);
+    const want = open();
+    want.offers.set(peers[39] as Peer, {} as Offer);
+    await clock.run(1_000);
+    expect(asked()).toBe(16);
+  });
+
+  test('others are asked when the only one that had it goes', () => {
+    const { wants, open, asked } = scene(40);
+    const want = open();
+    const [one] = want.unanswered.keys();
+    want.offers.set(one as Peer, {} as Offer);
+    want.unanswered.delete(one as Peer);
+    wants.peerGone(one as Peer);
+    expect(asked()).toBe(17);
+  });
+
+  test('near peers are asked first, then those that often have what is looked for, silent ones last and besides', () => {
+    const { fakes, open } = scene(40);
+    fakes.forEach((fake, i) => {
+      fake.isSilent = i < 20;
+      fake.trusted = i % 10 === 0;
+      fake.haveShare = i < 30 ? 0.1 : 0.9;
+    });
+    open();
+    const asked = fakes.map(({ wanted }, i) => (wanted.length > 0 ? i : -1)).filter((i) => i >= 0);
+    expect(asked).toHaveLength(16);
+    expect(asked).toContain(20); // near
+    for (let i = 30; i < 40; i += 1) expect(asked).toContain(i);
+    expect(asked.filter((i) => i < 20)).toEqual([]);
+  });
+
+  test('silent ones do not count among the sixteen, and are asked when nobody else is left', () => {
+    const { fakes, open, asked } = scene(30);
+    fakes.forEach((fake, i) => {
+      fake.isSilent = i < 20;
+    });
+    open();
+    expect(asked()).toBe(30);
+  });
+
+  test('chance gives those that had little their turn', () => {
+    let state = 1;
+    const { fakes, open } = scene(40, () => {
+      state = (state * 16_807) % 2_147_483_647;
+      return state / 2_147_483_647;
+    });
+    fakes.forEach((fake, i) => {
+      fake.haveShare = i < 20 ? 0.3 : 0.6;
+    });
+    for (let seed = 1; seed <= 200; seed += 1) open(seed);
+    expect(fakes.every(({ wanted }) => wanted.length > 0)).toBe(true);
   });
 
   test('nobody more is asked while somebody has it', () => {
