@@ -20,21 +20,20 @@ export const blocks: readonly Block[] = [
   ...protocolDocument.matchAll(/^```(\S*) ?(.*)\n([\s\S]*?)^```$/gm),
 ].map(([, kind = '', name = '', body = '']) => ({ kind, name, body: body.trimEnd() }));
 
-/** Rows of the table below a header line, as cells. */
+/** Rows of all tables below such a header line, as cells. */
 export function tableRows(header: string): string[][] {
-  const at = protocolDocument.indexOf(`\n${header}\n`);
-  if (at < 0) throw new Error(`no table ${header}`);
-  const lines = protocolDocument
-    .slice(at + 1)
-    .split('\n')
-    .slice(2);
-  const end = lines.findIndex((line) => !line.startsWith('|'));
-  return lines.slice(0, end).map((line) =>
-    line
-      .split('|')
-      .slice(1, -1)
-      .map((cell) => cell.trim()),
-  );
+  const parts = protocolDocument.split(`\n${header}\n`).slice(1);
+  if (parts.length === 0) throw new Error(`no table ${header}`);
+  return parts.flatMap((part) => {
+    const lines = part.split('\n').slice(1);
+    const end = lines.findIndex((line) => !line.startsWith('|'));
+    return lines.slice(0, end).map((line) =>
+      line
+        .split('|')
+        .slice(1, -1)
+        .map((cell) => cell.trim()),
+    );
+  });
 }
 
 export const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
