@@ -38,8 +38,8 @@ export interface UploadsHost {
 }
 
 /** CANCELs, and requests that are rejected: at once, and a second. */
-const MOST_IDLE_WORDS = 16_384;
-const IDLE_WORDS_A_SECOND = 2_048;
+const MOST_IDLE_WORDS = 8_192;
+const IDLE_WORDS_A_SECOND = 1_024;
 
 export class Uploads implements PoolTaker {
   readonly numbers = new PieceNumbers();
