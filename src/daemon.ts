@@ -131,7 +131,7 @@ export async function startDaemon(settings: Settings): Promise<Daemon> {
           bytesDown: peer.bytesDown,
           bytesUp: peer.bytesUp,
         })),
-      banned: () => swarms.banned(),
+      banned: () => swarms.banned().map(({ address, reason }) => ({ address, reason })),
       store: () => store.totals(),
       transfers: () => acquirer.transfers(),
     });
