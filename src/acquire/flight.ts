@@ -618,6 +618,7 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
     this.#stopSharing();
     this.#mirror.stop(error);
     this.#endWant();
+    this.#bytes.kept.release();
     this.#onEnd(error);
     const level = error instanceof RefusedError || this.#readers.size === 0 ? 'debug' : 'warn';
     diary[level](error.message);

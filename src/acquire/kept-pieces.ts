@@ -106,6 +106,11 @@ export class KeptPieces {
     this.#partial?.discard();
   }
 
+  /** Nothing more comes: another flight may take up what is kept, though readers of this one aren't done yet. */
+  release(): void {
+    this.#partial?.release();
+  }
+
   /** Resolves when the descriptor is no longer read. */
   async idle(): Promise<void> {
     await this.#reading;

@@ -32,6 +32,8 @@ export class DiskPartial implements PartialFile {
   /** Pieces that the journal has. */
   readonly #noted: Set<number>;
   #state: 'open' | 'failed' | 'discarded' | 'committed' = 'open';
+  /** Set when it is released: resolves when its bytes are kept or gone. */
+  #ended: Promise<void> | undefined;
   #closed = false;
 
   constructor(options: DiskPartialOptions) {
@@ -44,8 +46,7 @@ export class DiskPartial implements PartialFile {
   }
 
   write(offset: number, bytes: Uint8Array): void {
-    if (this.#closed || this.#state === 'committed')
-      throw new Error(`could not write ${this.key}: it has ended`);
+    if (this.#ended !== undefined) throw new Error(`could not write ${this.key}: it has ended`);
     try {
       writeFully(this.fd, this.sizeBytes, offset, bytes);
     } catch (error) {
@@ -55,15 +56,16 @@ export class DiskPartial implements PartialFile {
   }
 
   commit(details: CommitDetails): StoredFile {
-    if (this.#closed || this.#state === 'committed' || this.#state === 'failed')
-      throw new Error(`could not commit ${this.key}: it is ${this.#closed ? 'closed' : this.#state}`);
+    if (this.#ended !== undefined || this.#state === 'failed')
+      throw new Error(`could not commit ${this.key}: it has ended`);
     if (fstatSync(this.fd).size !== this.sizeBytes) {
       throw new Error(`could not commit ${this.key}: bytes are missing at its end`);
     }
+    // Should this fail, the file is in neither place.
+    this.#state = 'failed';
     const file = this.#options.publish(details);
     this.#state = 'committed';
-    this.#options.journal?.[Symbol.dispose]();
-    void this.#options.ended('committed');
+    this.release();
     return file;
   }
 
@@ -85,18 +87,26 @@ export class DiskPartial implements PartialFile {
     if (this.#state === 'open') this.#state = 'discarded';
   }
 
+  release(): void {
+    if (this.#ended !== undefined) return;
+    const { journal, ended } = this.#options;
+    const isKept = this.#mayKeep && journal !== undefined && this.#noted.size > 0;
+    journal?.[Symbol.dispose]();
+    this.#ended = ended(this.#state === 'committed' ? 'committed' : isKept ? 'kept' : 'gone');
+    // Whoever disposes it hears of a failure.
+    this.#ended.catch(() => {});
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#closed) return;
-    const keep = this.#mayKeep && this.#options.journal !== undefined && this.#noted.size > 0;
     this.#closed = true;
-    this.#options.journal?.[Symbol.dispose]();
-    // Its bytes are measured before it is closed, and it is out of the way before another may be opened for its key.
-    const ended = this.#state === 'committed' ? undefined : this.#options.ended(keep ? 'kept' : 'gone');
+    // First: its bytes are measured through the descriptor.
+    this.release();
     closeSync(this.fd);
-    await ended;
+    await this.#ended;
   }
 
   get #mayKeep(): boolean {
-    return !this.#closed && this.#state === 'open';
+    return this.#ended === undefined && this.#state === 'open';
   }
 }

@@ -52,6 +52,7 @@ export class MemoryPartial implements PartialFile {
   readonly #pieces: Map<number, KeptPiece>;
   #lastModifiedMs: number | undefined;
   #state: 'open' | 'failed' | 'discarded' | 'committed' = 'open';
+  #released = false;
   #closed = false;
 
   constructor(options: MemoryPartialOptions) {
@@ -69,6 +70,7 @@ export class MemoryPartial implements PartialFile {
   }
 
   write(offset: number, bytes: Uint8Array): void {
+    if (this.#released) throw new Error(`could not write ${this.key}: it has ended`);
     try {
       writeFully(this.fd, this.sizeBytes, offset, bytes);
     } catch (error) {
@@ -78,12 +80,12 @@ export class MemoryPartial implements PartialFile {
   }
 
   commit(details: CommitDetails): StoredFile {
-    if (this.#closed || this.#state === 'committed' || this.#state === 'failed')
+    if (this.#released || this.#state === 'failed')
       throw new Error(`could not commit ${this.key}: it has ended`);
     if (fstatSync(this.fd).size !== this.sizeBytes)
       throw new Error(`could not commit ${this.key}: bytes are missing`);
     this.#state = 'committed';
-    this.#options.ended();
+    this.release();
     return this.#options.publish(this.#bytes.hold(), details);
   }
 
@@ -103,11 +105,17 @@ export class MemoryPartial implements PartialFile {
     if (this.#state === 'open') this.#state = 'discarded';
   }
 
+  release(): void {
+    if (this.#released) return;
+    this.#released = true;
+    this.#options.ended();
+    if (this.#state === 'open' && this.#pieces.size > 0) this.#options.keep?.(this.#left());
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    if (this.#state !== 'committed') this.#options.ended();
-    if (this.#state === 'open' && this.#pieces.size > 0) this.#options.keep?.(this.#left());
+    this.release();
     this.#bytes.release();
   }
 

@@ -76,7 +76,12 @@ export interface PartialFile extends AsyncDisposable {
   dated(lastModifiedMs: number): void;
   /** Nothing of it is worth keeping. */
   discard(): void;
-  /** Without commit: removes the bytes, unless it may be resumed and has pieces that were noted. */
+  /**
+   * Nothing more will be written: what is worth keeping may be taken up by another from now on, though those who read
+   * this one are not done yet. `fd` reads on until it is disposed.
+   */
+  release(): void;
+  /** Releases it and closes `fd`. Without commit: removes the bytes, unless it may be resumed and has noted pieces. */
   [Symbol.asyncDispose](): Promise<void>;
 }
 

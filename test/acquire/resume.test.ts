@@ -90,6 +90,19 @@ describe('a flight after one that ended early', () => {
     expect(a.mirror.sentBytes).toBeLessThan(SIZE + 2 * PIECE);
   });
 
+  test('takes up its pieces though readers of the earlier one are not done yet', async () => {
+    await using world = new World();
+    const a = world.node('10.0.0.1');
+    a.mirror.bytesPerSecond = MIB;
+    const file = poolFile(SIZE);
+    a.offersAtMirror(file);
+    using _slow = await world.until(a.open(file));
+    await world.clock.run(3_000);
+    await a.acquirer[Symbol.asyncDispose]();
+    expect(await world.until(a.fetch(file))).toEqual(file.bytes);
+    expect(a.mirror.sentBytes).toBeLessThan(SIZE + 2 * PIECE);
+  });
+
   test('what the mirror gave is shown at once, under the date and name it had: who resumes goes on', async () => {
     await using world = new World();
     const a = world.node('10.0.0.1', { swarms: [] });

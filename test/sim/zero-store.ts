@@ -48,6 +48,7 @@ export class ZeroStore implements Store {
       forget: () => {},
       dated: () => {},
       discard: () => {},
+      release: () => {},
       commit: (details) => this.put(key, sizeBytes, details),
       [Symbol.asyncDispose]: async () => {},
     };

@@ -152,6 +152,32 @@ export function storeConformance(name: string, withStore: WithStore): void {
         expect(fresh.kept).toEqual({ pieces: [] });
       }));
 
+    test('what is released may be taken up while it is still read; it takes no more', () =>
+      withStore(MiB, async (store) => {
+        const bytes = sample(1000);
+        const key = sha256Of(bytes);
+        const resume = { pieceLength: 300 };
+        await using first = store.createPartial(key, 1000, resume);
+        first.write(0, bytes);
+        first.note(piece(0));
+        first.release();
+        first.release();
+        expect(() => first.write(0, bytes)).toThrow('ended');
+        expect(() => first.commit(DETAILS)).toThrow('ended');
+        first.forget(0);
+        {
+          await using second = store.createPartial(key, 1000, resume);
+          expect(second.kept.pieces).toEqual([piece(0)]);
+          await first[Symbol.asyncDispose]();
+          second.note(piece(1));
+        }
+        await using third = store.createPartial(key, 1000, resume);
+        expect(third.kept.pieces).toEqual([piece(0), piece(1)]);
+        third.write(0, bytes);
+        third.commit(DETAILS);
+        expect(contents(store, key)).toEqual(bytes);
+      }));
+
     test('keeps nothing of a partial that is discarded, has no pieces, or was not to be resumed', () =>
       withStore(MiB, async (store) => {
         const bytes = sample(1000);
