@@ -25,6 +25,7 @@ export function reportCrowd({ records }: BenchResult<CrowdRecord>): string {
     'copies from the mirror',
     'pool MB by its log',
     'besides payload %',
+    'given in vain %',
     'fetched twice %',
     'CPU s of the daemons',
     'files missing',
@@ -62,6 +63,7 @@ function row(ofScenario: readonly CrowdRecord[], setup: string): string[] {
     text(({ mirrorSentBytes, bytesEach }) => mirrorSentBytes / bytesEach, 2),
     text(({ mirrorPoolBytes }) => mirrorPoolBytes / MB, 1),
     text(besidesPayload, 2),
+    text(givenInVain, 2),
     text(fetchedTwice, 2),
     text(({ daemonCpuSeconds }) => daemonCpuSeconds, 1),
     `${missing} of ${wanted}`,
@@ -80,9 +82,14 @@ function plainRatioText(ofScenario: readonly CrowdRecord[], own: readonly CrowdR
   return medianText(ratios, 3);
 }
 
-/** Per cent of what daemons said to each other. */
-function besidesPayload({ peerBytes, peerStreamBytes }: CrowdRecord): number | undefined {
-  return peerBytes < MB ? undefined : (peerStreamBytes / peerBytes - 1) * 100;
+/** What daemons said to each other besides payload, in per cent of that. */
+function besidesPayload({ givenBytes, peerStreamBytes }: CrowdRecord): number | undefined {
+  return givenBytes < MB ? undefined : (peerStreamBytes / givenBytes - 1) * 100;
+}
+
+/** Per cent of payload that wasn't wanted any more when it came. */
+function givenInVain({ givenBytes, peerBytes }: CrowdRecord): number | undefined {
+  return givenBytes < MB ? undefined : (1 - peerBytes / givenBytes) * 100;
 }
 
 /** Per cent of what was wanted that came more than once. */

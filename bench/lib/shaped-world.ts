@@ -59,8 +59,10 @@ export interface Course {
   readonly mirrorPoolBytes: number;
   /** What left the mirror by its line, without the headers of TCP and below: bodies, heads, sent again or not. */
   readonly mirrorSentBytes: number;
-  /** Payload that daemons had from others, by their own count. */
+  /** Payload that the members' daemons had from others and wanted when it came, by their own count. */
   readonly peerBytes: number;
+  /** Payload that all daemons of the world gave, by their own count: the rest came too late to be of use. */
+  readonly givenBytes: number;
   /** All that went through connections between daemons, TCP's and IP's headers not included, by the kernel's count. */
   readonly peerStreamBytes: number;
   /** Of the members' daemons. */
@@ -82,7 +84,7 @@ export class World implements AsyncDisposable {
   readonly #options: WorldOptions;
   readonly #announceUrl: string;
   readonly #lives: AsyncDisposableStack;
-  #members = 0;
+  readonly #nodes: BenchNode[] = [];
 
   static async open(options: WorldOptions): Promise<World> {
     const { corpus, directory, reach, mirrorLine } = options;
@@ -130,8 +132,7 @@ export class World implements AsyncDisposable {
   async node({ line, args = [], peers }: NodeSpec): Promise<Member> {
     const machine = await this.network.machine(line);
     const { directory, keepLogsIn } = this.#options;
-    this.#members += 1;
-    const own = join(directory, `node-${this.#members}`);
+    const own = join(directory, `node-${this.#nodes.length + 1}`);
     if (keepLogsIn !== undefined) this.#lives.defer(() => keepLog(own, directory, keepLogsIn));
     const node = this.#lives.use(
       await BenchNode.start({
@@ -144,6 +145,7 @@ export class World implements AsyncDisposable {
         args,
       }),
     );
+    this.#nodes.push(node);
     return { machine, node, client: this.#client(machine, node.proxyUrl) };
   }
 
@@ -199,6 +201,7 @@ export class World implements AsyncDisposable {
       mirrorPoolBytes: this.origin.workSinceLast().poolBytes,
       mirrorSentBytes: after.mirrorSentBytes - before.mirrorSentBytes,
       peerBytes: after.peerBytes - before.peerBytes,
+      givenBytes: after.givenBytes - before.givenBytes,
       peerStreamBytes: after.peerStreamBytes - before.peerStreamBytes,
       daemonCpuSeconds: nodes.length === 0 ? 0 : after.cpuSeconds - before.cpuSeconds,
       foreignCores: measured.foreignCores,
@@ -218,11 +221,13 @@ export class World implements AsyncDisposable {
   async #counts(members: readonly Member[]) {
     const nodes = members.flatMap(({ node }) => node ?? []);
     const statuses = await Promise.all(nodes.map((node) => node.status()));
+    const givers = await Promise.all(this.#nodes.map((node) => node.status()));
     const streams = await Promise.all(members.map(({ machine }) => receivedFromPeers(machine)));
     const { bytes, packets } = await this.network.sentBy(this.mirror);
     return {
       mirrorSentBytes: bytes - packets * HEADER_BYTES,
       peerBytes: statuses.reduce((sum, { bytes }) => sum + bytes.fromPeers, 0),
+      givenBytes: givers.reduce((sum, { bytes }) => sum + bytes.uploaded, 0),
       peerStreamBytes: streams.reduce((sum, bytes) => sum + bytes, 0),
       cpuSeconds: nodes.reduce((sum, { pid }) => sum + cpuSecondsOf(pid), 0),
     };

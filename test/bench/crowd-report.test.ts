@@ -18,7 +18,8 @@ const RECORD: CrowdRecord = {
   mirrorPoolBytes: 120e6,
   mirrorSentBytes: 150e6,
   peerBytes: 300e6,
-  peerStreamBytes: 303e6,
+  givenBytes: 320e6,
+  peerStreamBytes: 323.2e6,
   daemonCpuSeconds: 5,
   foreignCores: 0.5,
 };
@@ -51,6 +52,7 @@ describe('reportCrowd()', () => {
       '× plain': '–',
       'copies from the mirror': '1.50',
       'besides payload %': '1.00',
+      'given in vain %': '6.25',
       'fetched twice %': '12.50',
       'files missing': '0 of 240',
     });
