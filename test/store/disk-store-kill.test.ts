@@ -46,7 +46,7 @@ test('DiskStore killed at random moments shows only whole files, frees its lock 
   } finally {
     rmSync(cacheDir, { recursive: true, force: true });
   }
-});
+}, 60_000);
 
 function filesIn(dir: string): string[] {
   return readdirSync(dir)

@@ -50,4 +50,4 @@ test('DiskStore killed at random moments keeps partial files whose journals spea
   } finally {
     rmSync(cacheDir, { recursive: true, force: true });
   }
-});
+}, 60_000);
