@@ -5,7 +5,14 @@
  */
 import type { Clock } from '../lib/clock.ts';
 import { ProtocolError } from '../lib/errors.ts';
-import { type ArchiveMessage, Grade, type HaveEntry, MAX_WANT_KEYS } from '../wire/archive-ext.ts';
+import {
+  type ArchiveMessage,
+  Grade,
+  type HaveEntry,
+  MAX_WANT_KEYS,
+  type NumberRange,
+} from '../wire/archive-ext.ts';
+import { openNumbersIn } from './number-ranges.ts';
 import { Offer } from './offer.ts';
 import { OfferNumbers } from './offer-numbers.ts';
 import type { Peer } from './peer.ts';
@@ -41,7 +48,8 @@ export class OurWants {
   #toldMs = Number.NEGATIVE_INFINITY;
   #cancelTold: (() => void) | undefined;
   readonly #numbers = new OfferNumbers();
-  readonly #askedMs = new Map<number, number>();
+  /** What it has not answered: since when; undefined = so long that it was counted. */
+  readonly #askedMs = new Map<number, number | undefined>();
   #answerMs: number | undefined;
   #leftUnanswered = 0;
   /** Wants that the peer holds open for us. */
@@ -84,9 +92,9 @@ export class OurWants {
     if (offer) this.#numbers.remove(offer);
     const at = this.#batch.indexOf(want);
     // One that was sent is answered all the same: however soon we find the file elsewhere, who is silent is noticed.
-    if (at < 0) return this.#say({ kind: 'unwant', ranges: [{ first: want.number, count: 1 }] });
-    this.#batch.splice(at, 1);
-    this.#askedMs.delete(want.number);
+    if (at >= 0) this.#batch.splice(at, 1);
+    else this.#say({ kind: 'unwant', ranges: [{ first: want.number, count: 1 }] });
+    if (at >= 0 || this.#askedMs.get(want.number) === undefined) this.#askedMs.delete(want.number);
   }
 
   // ---- what the peer says ----
@@ -126,12 +134,13 @@ export class OurWants {
     want.seeker.offered(offer);
   }
 
-  none(number: number): void {
+  none(ranges: readonly NumberRange[]): void {
     const { wants } = this.#node;
-    this.#answered(number, false);
-    const want = wants.get(number);
-    if (!want?.asked.has(this.#peer)) return;
-    wants.answered(want, this.#peer);
+    for (const number of openNumbersIn(ranges, this.#askedMs)) {
+      this.#answered(number, false);
+      const want = wants.get(number);
+      if (want?.asked.has(this.#peer)) wants.answered(want, this.#peer);
+    }
   }
 
   /** HAVE and lt_donthave, in the peer's numbers. */
@@ -170,9 +179,10 @@ export class OurWants {
   tick(): void {
     const now = this.#node.clock.nowMs();
     for (const [number, since] of this.#askedMs) {
-      if (now - since < UNANSWERED_MS) continue;
-      this.#askedMs.delete(number);
+      if (since === undefined || now - since < UNANSWERED_MS) continue;
       this.#leftUnanswered += 1;
+      if (this.#node.wants.get(number)?.asked.has(this.#peer)) this.#askedMs.set(number, undefined);
+      else this.#askedMs.delete(number);
     }
   }
 
@@ -185,8 +195,8 @@ export class OurWants {
   /** The peer has answered this want, one way or the other. */
   #answered(number: number, had: boolean): void {
     const since = this.#askedMs.get(number);
-    if (since === undefined) return;
     this.#askedMs.delete(number);
+    if (since === undefined) return;
     const sample = this.#node.clock.nowMs() - since;
     this.#answerMs = this.#answerMs === undefined ? sample : 0.7 * this.#answerMs + 0.3 * sample;
     this.#leftUnanswered = 0;

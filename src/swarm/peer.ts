@@ -448,14 +448,12 @@ export class Peer implements FramerSink {
         this.#introduction.isUploadOnly = false;
         return this.#theirWants.want(message.first, message.keys);
       case 'unwant':
-        for (const number of numbersOf(message.ranges)) this.#theirWants.unwant(number);
-        return;
+        return this.#theirWants.unwant(message.ranges);
       case 'have':
         for (const entry of message.entries) this.#ourWants.have(entry);
         return;
       case 'none':
-        for (const number of numbersOf(message.ranges)) this.#ourWants.none(number);
-        return;
+        return this.#ourWants.none(message.ranges);
       case 'claim':
         for (const entry of message.entries) this.#theirWants.claim(entry);
         return;
@@ -540,11 +538,5 @@ export class Peer implements FramerSink {
     for (const lost of this.#downloads.close()) this.#failed(lost);
     this.#node.closed(this, reason);
     this.#theirWants.close();
-  }
-}
-
-function* numbersOf(ranges: readonly NumberRange[]): Generator<number> {
-  for (const { first, count } of ranges) {
-    for (let i = 0; i < count; i += 1) yield first + i;
   }
 }

@@ -11,6 +11,7 @@ import type { ArchiveMessage, ClaimEntry, HaveEntry, NumberRange } from '../wire
 import { Claim } from './claim.ts';
 import type { KeyAccount } from './key-limits.ts';
 import type { Library, Servable } from './library.ts';
+import { openNumbersIn } from './number-ranges.ts';
 import type { Uploads } from './uploads.ts';
 
 export interface TheirWantsHost {
@@ -102,7 +103,11 @@ export class TheirWants {
     for (const key of keys) this.#host.fellowChanged(key);
   }
 
-  unwant(number: number): void {
+  unwant(ranges: readonly NumberRange[]): void {
+    for (const number of openNumbersIn(ranges, this.#keys)) this.#unwant(number);
+  }
+
+  #unwant(number: number): void {
     const key = this.#keys.get(number);
     if (key === undefined) return;
     this.#keys.delete(number);

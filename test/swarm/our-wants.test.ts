@@ -67,3 +67,36 @@ describe('OurWants.piece()', () => {
     expect(offered).toEqual([]);
   });
 });
+
+describe('OurWants.none()', () => {
+  test('answers what was asked, once, also when it comes late, and nothing that was offered', async () => {
+    const clock = new VirtualClock();
+    const peer = {} as Peer;
+    const answered: number[] = [];
+    const wants = Array.from(
+      { length: 4 },
+      (_, number) => ({ number, asked: new Set([peer]), offers: new Map() }) as unknown as Want,
+    );
+    const node = {
+      clock,
+      wants: {
+        get: (n: number) => wants[n],
+        answered: ({ number }: Want) => answered.push(number),
+      } as unknown as Wants,
+    } satisfies OurWantsNode;
+    const ours = new OurWants(peer, node, () => {});
+    for (const want of wants) ours.add(want);
+    await clock.run(1);
+    ours.none([{ first: 1, count: 1 }]);
+    ours.none([{ first: 0, count: 2 }]);
+    expect(answered.splice(0)).toEqual([1, 0]);
+    await clock.run(2_000);
+    ours.tick();
+    ours.tick();
+    expect(ours.isSilent).toBe(false);
+    ours.remove(wants[3] as Want);
+    ours.none([{ first: 0, count: 2_048 }]);
+    ours.none([{ first: 0, count: 2_048 }]);
+    expect(answered).toEqual([2]);
+  });
+});
