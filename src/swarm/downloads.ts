@@ -115,14 +115,11 @@ export class Downloads {
     const blocks = new Map<number, number>();
     this.#asked.set(number, { offer, piece, sizeBytes: size, bytes: undefined, receivedBytes: 0, blocks });
     this.#queuedBytes += size;
-    const requests: Uint8Array[] = [];
     for (let begin = 0; begin < size; begin += step) {
       const length = Math.min(step, size - begin);
       blocks.set(begin, length);
-      requests.push(encodeRequest({ index: number, begin, length }));
+      this.#host.send(encodeRequest({ index: number, begin, length }));
     }
-    // Each write to a socket is a system call, and a packet that wakes the other end.
-    this.#host.send(requests.length === 1 ? (requests[0] as Uint8Array) : Buffer.concat(requests));
   }
 
   cancel(offer: Offer, piece: number): void {

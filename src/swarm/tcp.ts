@@ -9,12 +9,19 @@ import type { Link, LinkEvents, LinkListener } from './link.ts';
 /** Received chunks of this size and more are freed as soon as they have been looked at. */
 const FREED_AT_ONCE_BYTES = 32 * 1024;
 
+/** Messages up to this size travel together: each write is a system call, and a packet that wakes the other end. */
+const SMALL_BYTES = 1024;
+const TOGETHER_BYTES = 4096;
+
 class TcpLink implements Link {
   readonly remote: HostPort;
   readonly #socket: Socket<TcpLink | undefined>;
   #events: LinkEvents | undefined;
   #queue: Uint8Array[] = [];
   #queuedBytes = 0;
+  /** Small messages that wait for the others of this turn. */
+  #small: Uint8Array | undefined;
+  #smallBytes = 0;
   #closed = false;
   /** Why, when it was closed before anybody attached. */
   #closedBy: string | undefined;
@@ -36,6 +43,27 @@ class TcpLink implements Link {
   }
 
   send(bytes: Uint8Array): void {
+    if (this.#closed) return;
+    if (bytes.length > SMALL_BYTES) {
+      this.#flush();
+      this.#write(bytes);
+      return;
+    }
+    this.#small ??= new Uint8Array(TOGETHER_BYTES);
+    if (this.#smallBytes + bytes.length > TOGETHER_BYTES) this.#flush();
+    if (this.#smallBytes === 0) queueMicrotask(() => this.#flush());
+    this.#small.set(bytes, this.#smallBytes);
+    this.#smallBytes += bytes.length;
+  }
+
+  /** Small messages of one turn of the event loop, together. */
+  #flush(): void {
+    const bytes = this.#small?.subarray(0, this.#smallBytes);
+    this.#smallBytes = 0;
+    if (bytes && bytes.length > 0) this.#write(bytes);
+  }
+
+  #write(bytes: Uint8Array): void {
     if (this.#closed) return;
     let from = 0;
     if (this.#queue.length === 0) {
@@ -59,6 +87,7 @@ class TcpLink implements Link {
 
   close(reason: string): void {
     if (this.#closed) return;
+    this.#flush();
     this.#finish(reason);
     this.#socket.terminate();
   }

@@ -50,17 +50,29 @@ export function layerRoot(layer: Uint8Array, pieces: Pieces): Uint8Array {
 export class PieceHasher {
   readonly #pieces: Pieces;
   readonly #scratch: Uint8Array;
+  readonly #nodes: readonly Uint8Array[];
+  /** The piece hashed last and its leaves: buffers of pieces are used over and over, and views aren't free. */
+  #bytes: Uint8Array | undefined;
+  #leaves: readonly Uint8Array[] = [];
 
   constructor(pieces: Pieces) {
     this.#pieces = pieces;
     this.#scratch = new Uint8Array((pieces.leavesPerPiece + 1) * HASH_BYTES);
+    this.#nodes = viewsOf(this.#scratch, HASH_BYTES);
   }
 
   hash(bytes: Uint8Array): Uint8Array {
     if (bytes.length > this.#pieces.pieceLength)
       throw new RangeError(`longer than a piece: ${bytes.length} bytes`);
-    writeLeaves(bytes, this.#scratch);
-    reduce(this.#scratch, Math.ceil(bytes.length / BLOCK_BYTES), 0, this.#pieces.layerHeight);
+    if (this.#bytes !== bytes) {
+      this.#bytes = bytes;
+      this.#leaves = viewsOf(bytes, BLOCK_BYTES);
+    }
+    const leaves = this.#leaves;
+    for (let i = 0; i < leaves.length; i += 1) {
+      Bun.SHA256.hash(leaves[i] as Uint8Array, this.#nodes[i] as Uint8Array);
+    }
+    reduce(this.#scratch, leaves.length, 0, this.#pieces.layerHeight);
     return this.#scratch.slice(0, HASH_BYTES);
   }
 }
@@ -86,6 +98,13 @@ export function parentOf(left: Uint8Array, right: Uint8Array): Uint8Array {
   both.set(left);
   both.set(right, HASH_BYTES);
   return sha256(both);
+}
+
+/** `bytes` in steps, the last one as short as it is. */
+function viewsOf(bytes: Uint8Array, stepBytes: number): Uint8Array[] {
+  return Array.from({ length: Math.ceil(bytes.length / stepBytes) }, (_, i) =>
+    bytes.subarray(i * stepBytes, (i + 1) * stepBytes),
+  );
 }
 
 function writeLeaves(bytes: Uint8Array, into: Uint8Array): void {

@@ -21,12 +21,10 @@ function scene(sizeBytes = 8 * MIB, firstPiece = 100, buffers: PieceBuffers = pi
     pieceEnd: () => {},
   });
   const arrived: { piece: number; bytes: Uint8Array }[] = [];
-  let writes = 0;
-  const send = (bytes: Uint8Array) => {
-    writes += 1;
-    wire.push(bytes);
-  };
-  const downloads = new Downloads({ clock, buffers, send, downloaded: () => {} }, 20);
+  const downloads = new Downloads(
+    { clock, buffers, send: (bytes) => wire.push(bytes), downloaded: () => {} },
+    20,
+  );
   downloads.choked = false;
   const pieces = new Pieces(sizeBytes);
   const seeker = {
@@ -49,7 +47,6 @@ function scene(sizeBytes = 8 * MIB, firstPiece = 100, buffers: PieceBuffers = pi
     give,
     requests: () => all('request'),
     cancels: () => all('cancel'),
-    writes: () => writes,
   };
 }
 
@@ -79,13 +76,6 @@ describe('Downloads', () => {
     expect(arrived[0]?.piece).toBe(3);
     expect(arrived[0]?.bytes[0]).toBe(blocks.length - 1);
     expect(downloads.queuedBytes).toBe(0);
-  });
-
-  test('all requests of a piece travel in one write', () => {
-    const { downloads, offer, requests, writes } = scene();
-    downloads.ask(offer, 3);
-    expect(requests()).toHaveLength(16);
-    expect(writes()).toBe(1);
   });
 
   test('memory is taken for pieces that come, not for all that were asked for, and always given back', () => {

@@ -53,6 +53,39 @@ describe('TCP links', () => {
     a.link.close('done');
   });
 
+  test('small messages of one turn arrive together, before and after large ones in order', async () => {
+    const [a, b] = await pair();
+    const got: number[] = [];
+    let chunks = 0;
+    b.link.attach({
+      data: (chunk) => {
+        chunks += 1;
+        got.push(...chunk);
+      },
+      drained: () => {},
+      closed: () => {},
+    });
+    for (let i = 0; i < 100; i += 1) a.link.send(new Uint8Array([i]));
+    await eventually('all is there', () => got.length === 100);
+    expect(chunks).toBe(1);
+    expect(got).toEqual(Array.from({ length: 100 }, (_, i) => i));
+
+    a.link.send(new Uint8Array([1]));
+    a.link.send(new Uint8Array(3000).fill(2));
+    for (let i = 0; i < 10; i += 1) a.link.send(new Uint8Array(900).fill(3));
+    await eventually('all is there', () => got.length === 100 + 1 + 3000 + 9000);
+    expect(got.slice(100)).toEqual([1, ...new Array(3000).fill(2), ...new Array(9000).fill(3)]);
+    a.link.close('done');
+  });
+
+  test('what is said just before closing is sent', async () => {
+    const [a, b] = await pair();
+    a.link.send(new Uint8Array(20));
+    a.link.close('done');
+    await eventually('closed', () => b.closed.length === 1);
+    expect(b.bytes).toBe(20);
+  });
+
   test('a large chunk is free again as soon as it has been looked at', async () => {
     const chunks: Uint8Array[] = [];
     let bytes = 0;
