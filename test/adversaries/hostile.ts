@@ -165,6 +165,7 @@ export class Talk {
 
   #heard(message: Message): void {
     const { raw, node } = this;
+    node.count(message.type);
     // A program that is spoken to for hours keeps no record of it.
     if (raw.heard.length > 1_000) raw.heard.length = 0;
     if (raw.pieces.length > 100) raw.pieces.length = 0;
@@ -187,6 +188,7 @@ export class Talk {
 
   #said(message: ArchiveMessage): void {
     const { node } = this;
+    node.count(message.kind);
     if (this.raw.said.length > 1_000) this.raw.said.length = 0;
     if (message.kind === 'hello') node.behaviour.ready?.(this);
     if (message.kind === 'want') {
@@ -219,6 +221,8 @@ export class Hostile implements AsyncDisposable {
   sentBytes = 0;
   requests = 0;
   wants = 0;
+  /** Messages that came, by type; of dt_archive by kind, too. */
+  readonly heard = new Map<string, number>();
   address: HostPort | undefined;
   readonly #undo = new Set<() => void>();
   #stopped = false;
@@ -272,6 +276,10 @@ export class Hostile implements AsyncDisposable {
     if (!talk.closed) this.talks.add(talk);
     if (this.#stopped) link.close('stopped');
     return talk;
+  }
+
+  count(what: string): void {
+    this.heard.set(what, (this.heard.get(what) ?? 0) + 1);
   }
 
   ended(talk: Talk): void {
