@@ -154,6 +154,7 @@ export async function startDaemon(settings: Settings): Promise<Daemon> {
   const peers = listenForPeers(swarms, settings);
   const tracker = settings.withTracker && stack.use(await startTracker({ listen: settings.withTracker }));
   const urls = trackerUrls(settings, dtorrents, tracker?.address);
+  const chosen = new Set(trackerUrls(settings, [], tracker?.address));
   const trackerClient =
     urls.length === 0
       ? undefined
@@ -163,7 +164,8 @@ export async function startDaemon(settings: Settings): Promise<Daemon> {
             peerId,
             clock,
             port: peers.port,
-            found: (infoHash, addresses) => swarms.found(infoHash, addresses),
+            found: (infoHash, addresses, url) =>
+              swarms.found(infoHash, addresses, chosen.has(url) ? 'tracker' : 'open-tracker'),
             totals: () => ({ uploaded: totals.session().uploaded, downloaded: totals.session().fromPeers }),
           }),
         );

@@ -34,8 +34,8 @@ export interface TrackerClientOptions {
   /** TCP port on which we listen for peers. */
   readonly port: number;
   readonly clock: Clock;
-  /** Peers that a tracker named for a swarm (40 hexadecimal digits): IP addresses that may be dialled. */
-  readonly found: (infoHash: string, peers: HostPort[]) => void;
+  /** Peers that the tracker at `url` named for a swarm (40 hexadecimal digits): IP addresses that may be dialled. */
+  readonly found: (infoHash: string, peers: HostPort[], url: string) => void;
   /** Payload bytes since start, over all swarms. */
   readonly totals?: () => { uploaded: number; downloaded: number };
   /** 0 to 1. */
@@ -147,7 +147,7 @@ export class TrackerClient implements AsyncDisposable {
       const peers = peersOf(answer, MAX_PEERS).filter((peer) => isDialable(peer, onLoopback));
       diary.debug(`${quoteRemote(url)} names ${peers.length} peers of ${infoHash}`);
       const isOurs = this.#tasks.get(`${infoHash} ${url}`) === task;
-      if (peers.length > 0 && isOurs) found(infoHash, peers);
+      if (peers.length > 0 && isOurs) found(infoHash, peers, url);
     } catch (error) {
       announcing.failed(clock.nowMs(), this.#draw());
       if (!this.#stopped) this.#noteFailure(url, error);

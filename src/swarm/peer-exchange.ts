@@ -135,7 +135,7 @@ export class PeerExchange {
     for (const other of reachableFirst(all)) {
       const at = other.listensAt;
       if (at && other !== peer && other.shares(infoHash) && mayTell(other, at, peer))
-        now.set(formatHostPort(at), { ...at, flags: other.dialled ? PexFlag.reachable : 0 });
+        now.set(formatHostPort(at), { ...at, flags: flagsOf(other) });
     }
     const added = [...now].filter(([key]) => !before.has(key)).slice(0, MAX_PEX_PEERS);
     const dropped = [...before].filter(([key]) => !now.has(key)).slice(0, MAX_PEX_PEERS);
@@ -163,6 +163,10 @@ function mayTell(about: Peer, at: HostPort, to: Peer): boolean {
 /** Whether an address that `from` names may be tried. */
 function isFitHint(at: HostPort, from: Peer): boolean {
   return isDialable(at, isLoopbackAddress(from.address)) && (from.lan || !isLanAddress(at.host));
+}
+
+function flagsOf({ dialled, isUploadOnly }: Peer): number {
+  return (dialled ? PexFlag.reachable : 0) | (isUploadOnly ? PexFlag.uploadOnly : 0);
 }
 
 function reachableFirst(peers: readonly Peer[]): Peer[] {

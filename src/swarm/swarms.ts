@@ -9,14 +9,13 @@ import { log } from '../lib/log.ts';
 import type { Sha256 } from '../lib/sha256.ts';
 import type { TokenBucket } from '../lib/token-bucket.ts';
 import { addressGroup, isLanAddress } from './address.ts';
-import { Admission } from './admission.ts';
-import { type Ban, Bans, type KeptBan } from './bans.ts';
+import type { Ban } from './bans.ts';
+import { ClaimBreakers } from './claim-breakers.ts';
 import { Dialer } from './dialer.ts';
+import { type BanKeeper, Door } from './door.ts';
 import { KeyLimits } from './key-limits.ts';
-import { Knocks } from './knocks.ts';
 import type { Library, Servable } from './library.ts';
 import type { Dial, Link, LinkListener, Listen } from './link.ts';
-import { Offences } from './offences.ts';
 import { Peer } from './peer.ts';
 import { PeerExchange } from './peer-exchange.ts';
 import type { OwnSwarm, PeerNode } from './peer-node.ts';
@@ -48,16 +47,7 @@ export interface SwarmsOptions {
   readonly banKeeper?: BanKeeper;
 }
 
-/** Where bans are kept over restarts (ban-file.ts). */
-export interface BanKeeper {
-  read(): readonly KeptBan[];
-  /** Something may have changed. */
-  touch(bans: Bans): void;
-}
-
 const TICK_MS = 5_000;
-const CLAIM_BREAK_MS = 600_000;
-const MAX_CLAIM_BREAKERS = 1_000;
 
 const diary = log.withTag('swarm');
 
@@ -70,12 +60,8 @@ export class Swarms implements PeerNode, AsyncDisposable {
   readonly downloadBucket: TokenBucket;
   readonly library: Library;
   readonly wants: Wants;
-  readonly bans: Bans;
   readonly keyLimits: KeyLimits;
-  readonly #banKeeper: BanKeeper | undefined;
-  readonly #knocks: Knocks;
-  readonly #offences: Offences;
-  readonly #admission: Admission;
+  readonly #door: Door;
   readonly #moved: SwarmsOptions['moved'];
   readonly #listen: Listen;
   readonly #dialer: Dialer;
@@ -85,8 +71,7 @@ export class Swarms implements PeerNode, AsyncDisposable {
   readonly #connections = new Set<Peer>();
   /** Those that have shaken hands. */
   readonly #peers = new Set<Peer>();
-  /** Until when claims of these count for nothing. */
-  readonly #claimBreakers = new Map<string, number>();
+  readonly #claimBreakers: ClaimBreakers;
   #listener: LinkListener | undefined;
   #tick: (() => void) | undefined;
   #stopped = false;
@@ -101,12 +86,9 @@ export class Swarms implements PeerNode, AsyncDisposable {
     this.downloadBucket = options.downloadBucket;
     const draw = options.draw ?? Math.random;
     this.wants = new Wants(this.clock, draw);
-    this.#banKeeper = options.banKeeper;
-    this.bans = new Bans(this.clock, options.banKeeper?.read());
     this.keyLimits = new KeyLimits(this.clock);
-    this.#knocks = new Knocks(this.clock);
-    this.#offences = new Offences(this.clock);
-    this.#admission = new Admission();
+    this.#door = new Door(this.clock, options.banKeeper);
+    this.#claimBreakers = new ClaimBreakers(this.clock);
     this.#moved = options.moved;
     this.#listen = options.listen ?? listenTcp;
     this.#dialer = new Dialer({
@@ -114,9 +96,8 @@ export class Swarms implements PeerNode, AsyncDisposable {
       dial: options.dial ?? dialTcp,
       swarms: () => [...this.#own.keys()],
       draw,
-      wants: (infoHash) => this.#admission.wants(infoHash),
-      mayDial: (at, provenance) =>
-        !this.bans.has(at.host, provenance === 'given') && this.#admission.mayDial(at.host, provenance),
+      wants: (infoHash) => this.#door.places.wants(infoHash),
+      mayDial: (at, provenance) => this.#door.mayDial(at, provenance),
       connected: (link, infoHash, provenance) => this.#add(link, infoHash, provenance),
     });
     if (options.exchange ?? true) {
@@ -205,15 +186,11 @@ export class Swarms implements PeerNode, AsyncDisposable {
 
   /** It claimed and did not keep it: for a while nothing it claims counts. */
   breakClaim(peer: Peer): void {
-    this.#claimBreakers.set(claimant(peer), this.clock.nowMs() + CLAIM_BREAK_MS);
-    if (this.#claimBreakers.size > MAX_CLAIM_BREAKERS) {
-      const [oldest] = this.#claimBreakers.keys();
-      if (oldest !== undefined) this.#claimBreakers.delete(oldest);
-    }
+    this.#claimBreakers.add(peer);
   }
 
   isClaimBroken(peer: Peer): boolean {
-    return (this.#claimBreakers.get(claimant(peer)) ?? 0) > this.clock.nowMs();
+    return this.#claimBreakers.has(peer);
   }
 
   fileGone(key: Sha256): void {
@@ -233,7 +210,7 @@ export class Swarms implements PeerNode, AsyncDisposable {
   }
 
   banned(): Ban[] {
-    return this.bans.list();
+    return this.#door.banned();
   }
 
   // ---- for peers ----
@@ -267,12 +244,9 @@ export class Swarms implements PeerNode, AsyncDisposable {
       // dial. Where it is the same node after all (both of IPv4 and IPv6), the end that was dialled notices it here.
       return false;
     } else {
-      const [swarm = ''] = peer.swarms;
-      const objection = this.#admission.objection(peer, swarm);
-      if (objection) {
-        peer.close(objection);
-        return false;
-      }
+      const objection = this.#door.places.objection(peer, peer.firstSwarm);
+      if (objection) peer.close(objection);
+      if (objection) return false;
     }
     this.#peers.add(peer);
     return true;
@@ -283,8 +257,7 @@ export class Swarms implements PeerNode, AsyncDisposable {
       const { link, listenPort, id } = peer;
       peer.provenance = betterOf(peer.provenance, this.#dialer.recognise(link, listenPort, id.toHex()));
     }
-    const [swarm = ''] = peer.swarms;
-    const objection = this.#admission.objection(peer, swarm);
+    const objection = this.#door.places.objection(peer, peer.firstSwarm);
     if (objection) return peer.close(objection);
     diary.debug(`peer ${peer.address} (${peer.client}) shares ${peer.swarms.size} swarms`);
     this.wants.peerReady(peer);
@@ -292,7 +265,7 @@ export class Swarms implements PeerNode, AsyncDisposable {
 
   closed(peer: Peer, reason: string): void {
     this.#connections.delete(peer);
-    this.#admission.leave(peer);
+    this.#door.places.leave(peer);
     this.#peers.delete(peer);
     this.wants.peerGone(peer);
     diary.debug(`peer ${peer.address} closed: ${reason}`);
@@ -300,11 +273,10 @@ export class Swarms implements PeerNode, AsyncDisposable {
   }
 
   ban(peer: Peer, reason: string): void {
-    this.bans.add(peer.address, reason, peer.trusted);
-    this.#banKeeper?.touch(this.bans);
+    this.#door.ban(peer, reason);
     diary.warn(`peer ${peer.address} is banned: ${reason}`);
     for (const other of [...this.#connections]) {
-      if (this.bans.has(other.address, other.given)) other.close(`banned: ${reason}`);
+      if (this.#door.isBanned(other)) other.close(`banned: ${reason}`);
     }
   }
 
@@ -313,7 +285,7 @@ export class Swarms implements PeerNode, AsyncDisposable {
   }
 
   offended(peer: Peer, reason: string): void {
-    if (this.#offences.isRepeated(peer.address)) this.ban(peer, `broke the protocol twice: ${reason}`);
+    if (this.#door.isSecondOffence(peer)) this.ban(peer, `broke the protocol twice: ${reason}`);
   }
 
   moved(peer: Peer, direction: 'up' | 'down', bytes: number): void {
@@ -331,7 +303,8 @@ export class Swarms implements PeerNode, AsyncDisposable {
   }
 
   #accept(link: Link): void {
-    const refusal = this.#refusal(link);
+    const { host } = link.remote;
+    const refusal = this.#stopped ? 'stopping' : this.#door.refusal(host, () => this.#dialer.expects(host));
     if (refusal) {
       link.attach({ data: () => {}, drained: () => {}, closed: () => {} });
       link.close(refusal);
@@ -340,20 +313,12 @@ export class Swarms implements PeerNode, AsyncDisposable {
     this.#add(link, undefined, 'inbound');
   }
 
-  #refusal({ remote }: Link): string | undefined {
-    if (this.#stopped) return 'stopping';
-    const expected = this.#dialer.expects(remote.host);
-    if (this.bans.has(remote.host)) return 'banned';
-    if (!this.#knocks.allows(remote.host)) return 'too many connections';
-    return this.#admission.refusal(remote.host, expected);
-  }
-
   #add(link: Link, dialled: string | undefined, provenance: Provenance): void {
     const lan = provenance === 'lan' || isLanAddress(link.remote.host);
     const peer = new Peer(this, { link, dialled, provenance, lan });
     if (peer.closed) return;
     this.#connections.add(peer);
-    this.#admission.enter(peer);
+    this.#door.places.enter(peer);
   }
 
   #scheduleTick(): void {
@@ -369,12 +334,6 @@ export class Swarms implements PeerNode, AsyncDisposable {
 function isSamePlace(a: Peer, b: Peer): boolean {
   if (a.given || b.given) return a.address === b.address;
   return addressGroup(a.address) === addressGroup(b.address);
-}
-
-/** Whose word a claim is: on the LAN several nodes may share an address, among strangers an address group is one. */
-function claimant(peer: Peer): string {
-  const group = addressGroup(peer.address);
-  return peer.trusted ? `${group} ${peer.id.toHex()}` : group;
 }
 
 function reasonOf(error: unknown): string {

@@ -144,7 +144,7 @@ describe('PeerExchange tells', () => {
     const asker = await caller(world, node, '192.0.2.1');
     await world.clock.run(MINUTE + 10_000);
     expect(heardBy(asker).flatMap(({ added }) => added)).toEqual([
-      { host: '203.0.113.9', port: PEER_PORT, flags: PexFlag.reachable },
+      { host: '203.0.113.9', port: PEER_PORT, flags: PexFlag.reachable | PexFlag.uploadOnly },
     ]);
     endAll(silent, asker);
   });
