@@ -33,11 +33,9 @@ async function main(): Promise<void> {
       'keep-logs': { type: 'string' },
     },
   });
-  const [rounds, crowd, slow] = [values.rounds, values.crowd, values.slow].map(Number) as [
-    number,
-    number,
-    number,
-  ];
+  const rounds = Number(values.rounds);
+  const crowd = Number(values.crowd);
+  const slow = Number(values.slow);
   const scenarios = chooseScenarios(values.only);
   const corpus = openCorpus();
   using directory = workDir('crowd');
@@ -58,6 +56,7 @@ async function main(): Promise<void> {
       const stage: Stage = {
         corpus,
         slow,
+        line: (mbit) => ({ upMbit: mbit / slow, downMbit: mbit / slow }),
         crowd,
         withPlain: round < Number(values['plain-rounds']),
         async open(options) {

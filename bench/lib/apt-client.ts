@@ -6,6 +6,7 @@
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { atEnd } from '../../test/fixtures/at-end.ts';
 import { run } from '../../test/fixtures/run.ts';
 
 export interface BenchClientOptions {
@@ -34,6 +35,7 @@ const LIMIT_MS = 1_800_000;
 export class BenchClient implements Disposable {
   readonly #root: string;
   readonly #prefix: readonly string[];
+  readonly #forget = atEnd(() => this.#remove());
 
   constructor({ sources, keyring, proxy, prefix = [] }: BenchClientOptions) {
     this.#prefix = prefix;
@@ -92,6 +94,11 @@ Acquire::Retries "0"; Acquire::http::Timeout "120"; Acquire::http::Proxy "${prox
   }
 
   [Symbol.dispose](): void {
+    this.#forget();
+    this.#remove();
+  }
+
+  #remove(): void {
     rmSync(this.#root, { recursive: true, force: true });
   }
 

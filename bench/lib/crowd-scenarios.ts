@@ -20,6 +20,8 @@ export interface Stage {
   /** A new world, alone on the machine as far as the bench goes. */
   readonly open: (options: Pick<WorldOptions, 'reach' | 'mirrorLine'>) => Promise<World>;
   readonly record: (setup: string, course: Course, boundSeconds?: number) => void;
+  /** A line of so many Mbit/s both ways, by `slow`. */
+  readonly line: (mbit: number) => Line;
   /** What rates of lines and limits are divided by, for a machine on which so many daemons are too many at full speed. */
   readonly slow: number;
   /** How many are at once in the two great crowds. */
@@ -49,29 +51,27 @@ const SEEDED_BYTES = 205_000_000;
 const oneLarge: Scenario = {
   name: 'one-large',
   title: 'a crowd at once, one .deb of about 64 MB; nodes and mirror 20 Mbit/s',
-  async play({ corpus, slow, crowd, open, record }) {
-    await using world = await open({ reach: 'wide', mirrorLine: line(HOME_MBIT, slow) });
-    const nodes = await world.many(crowd, () => world.node({ line: line(HOME_MBIT, slow), args: GENEROUS }));
+  async play({ corpus, line, crowd, open, record }) {
+    await using world = await open({ reach: 'wide', mirrorLine: line(HOME_MBIT) });
+    const nodes = await world.many(crowd, () => world.node({ line: line(HOME_MBIT), args: GENEROUS }));
     await world.prepare(nodes);
     const packages = [nearestInSize(corpus, LARGE_BYTES)];
     const course = await world.download(nodes, packages);
-    record('debtorrent', course, boundSeconds(course, HOME_MBIT / slow, HOME_MBIT / slow));
+    record('debtorrent', course, boundSeconds(course, line(HOME_MBIT), line(HOME_MBIT)));
   },
 };
 
 const upgrade: Scenario = {
   name: 'upgrade',
   title: `a crowd at once, ${UPGRADE_FILES} packages; nodes and mirror 20 Mbit/s`,
-  async play({ corpus, slow, crowd, open, record, withPlain }) {
+  async play({ corpus, line, crowd, open, record, withPlain }) {
     const packages = mixedPackages(corpus);
     {
-      await using world = await open({ reach: 'wide', mirrorLine: line(HOME_MBIT, slow) });
-      const nodes = await world.many(crowd, () =>
-        world.node({ line: line(HOME_MBIT, slow), args: GENEROUS }),
-      );
+      await using world = await open({ reach: 'wide', mirrorLine: line(HOME_MBIT) });
+      const nodes = await world.many(crowd, () => world.node({ line: line(HOME_MBIT), args: GENEROUS }));
       await world.prepare(nodes);
       const course = await world.download(nodes, packages);
-      record('debtorrent', course, boundSeconds(course, HOME_MBIT / slow, HOME_MBIT / slow));
+      record('debtorrent', course, boundSeconds(course, line(HOME_MBIT), line(HOME_MBIT)));
     }
     if (withPlain)
       await plainCrowd({
@@ -79,8 +79,8 @@ const upgrade: Scenario = {
         record,
         packages,
         count: crowd,
-        line: line(HOME_MBIT, slow),
-        mirrorLine: line(HOME_MBIT, slow),
+        line: line(HOME_MBIT),
+        mirrorLine: line(HOME_MBIT),
       });
   },
 };
@@ -106,27 +106,27 @@ const seed: Scenario = {
 const alone: Scenario = {
   name: 'alone',
   title: `1 node, ${UPGRADE_FILES} packages; node 20 Mbit/s, mirror 1 Gbit/s`,
-  async play({ corpus, slow, open, record }) {
+  async play({ corpus, line, open, record }) {
     const packages = mixedPackages(corpus);
-    const wide = { reach: 'wide' as const, mirrorLine: line(FAST_MIRROR_MBIT, slow) };
+    const wide = { reach: 'wide' as const, mirrorLine: line(FAST_MIRROR_MBIT) };
     const one = async (setup: string, make: (world: World) => Promise<Member>) => {
       await using world = await open(wide);
       const member = await make(world);
       await world.update([member]);
       record(setup, await world.download([member], packages));
     };
-    await one('plain', (world) => world.plain(line(HOME_MBIT, slow)));
-    await one('no peer', (world) => world.node({ line: line(HOME_MBIT, slow), args: GENEROUS }));
+    await one('plain', (world) => world.plain(line(HOME_MBIT)));
+    await one('no peer', (world) => world.node({ line: line(HOME_MBIT), args: GENEROUS }));
     await one('dead peers', (world) =>
       world.node({
-        line: line(HOME_MBIT, slow),
+        line: line(HOME_MBIT),
         args: GENEROUS,
         peers: (machine) => deadPeers(world, machine),
       }),
     );
     await using world = await open(wide);
-    const node = await world.node({ line: line(HOME_MBIT, slow), args: GENEROUS });
-    const idle = await world.many(5, () => world.node({ line: line(HOME_MBIT, slow), args: GENEROUS }));
+    const node = await world.node({ line: line(HOME_MBIT), args: GENEROUS });
+    const idle = await world.many(5, () => world.node({ line: line(HOME_MBIT), args: GENEROUS }));
     await world.prepare([node, ...idle]);
     record('peers without files', await world.download([node], packages));
   },
@@ -135,18 +135,18 @@ const alone: Scenario = {
 const fastMirror: Scenario = {
   name: 'fast-mirror',
   title: `8 nodes at once, ${UPGRADE_FILES} packages; nodes 50 Mbit/s, mirror 1 Gbit/s`,
-  async play({ corpus, slow, open, record }) {
+  async play({ corpus, line, open, record }) {
     const packages = mixedPackages(corpus);
     await plainCrowd({
       open,
       record,
       packages,
       count: 8,
-      line: line(OFFICE_MBIT, slow),
-      mirrorLine: line(FAST_MIRROR_MBIT, slow),
+      line: line(OFFICE_MBIT),
+      mirrorLine: line(FAST_MIRROR_MBIT),
     });
-    await using world = await open({ reach: 'wide', mirrorLine: line(FAST_MIRROR_MBIT, slow) });
-    const nodes = await world.many(8, () => world.node({ line: line(OFFICE_MBIT, slow), args: GENEROUS }));
+    await using world = await open({ reach: 'wide', mirrorLine: line(FAST_MIRROR_MBIT) });
+    const nodes = await world.many(8, () => world.node({ line: line(OFFICE_MBIT), args: GENEROUS }));
     await world.prepare(nodes);
     record('debtorrent', await world.download(nodes, packages));
   },
@@ -155,9 +155,9 @@ const fastMirror: Scenario = {
 const lan: Scenario = {
   name: 'lan',
   title: `2 nodes on a LAN, one after the other, ${UPGRADE_FILES} packages; mirror 10 Mbit/s`,
-  async play({ corpus, slow, open, record }) {
+  async play({ corpus, line, open, record }) {
     const packages = mixedPackages(corpus);
-    await using world = await open({ reach: 'lan', mirrorLine: line(LAN_MIRROR_MBIT, slow) });
+    await using world = await open({ reach: 'lan', mirrorLine: line(LAN_MIRROR_MBIT) });
     const plain = await world.plain();
     const [first, second] = [await world.node({}), await world.node({})];
     await world.prepare([plain, first, second]);
@@ -168,11 +168,6 @@ const lan: Scenario = {
 };
 
 export const SCENARIOS: readonly Scenario[] = [oneLarge, upgrade, seed, alone, fastMirror, lan];
-
-/** The same both ways. */
-function line(mbit: number, slow: number): Line {
-  return { upMbit: mbit / slow, downMbit: mbit / slow };
-}
 
 interface PlainCrowd extends Pick<Stage, 'open' | 'record'> {
   readonly packages: readonly string[];
@@ -197,10 +192,10 @@ async function deadPeers(world: World, machine: Machine): Promise<string[]> {
 }
 
 /** The mirror must send everything once, each node's line must take it, and all lines together must carry all copies. */
-function boundSeconds({ nodes, bytesEach }: Course, mirrorMbit: number, nodeMbit: number): number {
-  const bits = bytesEach * 8;
-  const seconds = [bits / mirrorMbit, bits / nodeMbit, (nodes * bits) / (mirrorMbit + nodes * nodeMbit)];
-  return Math.max(...seconds) / 1e6;
+function boundSeconds({ nodes, bytesEach }: Course, mirror: Line, node: Line): number {
+  const mbit = (bytesEach * 8) / 1e6;
+  const allUpMbit = mirror.upMbit + nodes * node.upMbit;
+  return Math.max(mbit / mirror.upMbit, mbit / node.downMbit, (nodes * mbit) / allUpMbit);
 }
 
 /** Not for a draw: those of 10 MB and more are a world of their own. */
