@@ -8,12 +8,27 @@ import type { Peer } from '../swarm/peer.ts';
 import type { Swarms } from '../swarm/swarms.ts';
 import type { Want } from '../swarm/wants.ts';
 import type { NumberRange } from '../wire/archive-ext.ts';
-import { type Fellow, patienceMs, type Share, type ShareOutView, shareOut } from './share-out.ts';
+import {
+  type Fellow,
+  patienceMs,
+  runLimit,
+  type Share,
+  type ShareOutView,
+  shareOut,
+  stuckLimitMs,
+} from './share-out.ts';
 
 /** What a peer is assumed to send us a second before anything was measured. */
 const ASSUMED_RATE = 4 * 1024 * 1024;
+/** A mirror that hardly moves: nobody waits that long anyway. */
+const LONGEST_CLAIM_MS = 3_600_000;
+/** A claim counts for nothing while it is stuck; its maker's other claims, when it is stuck for so many times as long. */
+const BREAK_AFTER = 3;
 /** A claim is told anew when it slips by this much. */
 const SLIP_MS = 500;
+
+/** What the flight knows; the crowd adds who else is there. */
+export type CrowdView = Omit<ShareOutView, 'ownRank' | 'fellows' | 'nowMs'>;
 
 export class Crowd {
   readonly #want: Want;
@@ -23,6 +38,8 @@ export class Crowd {
   readonly #ranks = new WeakMap<Peer, string>();
   #claim: { readonly pieces: readonly NumberRange[]; dueMs: number } | undefined;
   readonly #told = new Set<Peer>();
+  /** Where the others are in what they claimed, and since when. */
+  readonly #places = new WeakMap<Peer, { readonly first: number; readonly sinceMs: number }>();
 
   constructor(want: Want, swarms: Swarms, clock: Clock) {
     this.#want = want;
@@ -42,21 +59,25 @@ export class Crowd {
     return this.peers().next().done === true;
   }
 
-  share(view: Omit<ShareOutView, 'ownRank' | 'fellows' | 'nowMs'>): Share {
-    const nowMs = this.#clock.nowMs();
-    this.#findBroken(view, nowMs);
-    return shareOut({
-      ...view,
-      nowMs,
-      ownRank: this.#ownRank,
-      fellows: [...this.peers()].map((p) => this.#fellow(p)),
-    });
+  share(view: CrowdView): Share {
+    this.#findBroken(view, this.#clock.nowMs());
+    return shareOut(this.#view(view));
+  }
+
+  /** How far a run of ours may go, now that others work, too. */
+  limit(view: CrowdView, run: { readonly at: number; readonly from: number; readonly to: number }): number {
+    return runLimit(this.#view(view), run);
+  }
+
+  #view(view: CrowdView): ShareOutView {
+    const fellows = [...this.peers()].map((p) => this.#fellow(p));
+    return { ...view, nowMs: this.#clock.nowMs(), ownRank: this.#ownRank, fellows };
   }
 
   /** This node fetches pieces [from, to) from the mirror, due in `etaMs`. */
   claim(from: number, to: number, etaMs: number): void {
     if (from >= to) return;
-    const dueMs = this.#clock.nowMs() + etaMs;
+    const dueMs = this.#clock.nowMs() + Math.min(etaMs, LONGEST_CLAIM_MS);
     const before = this.#claim?.pieces[0];
     const isSame = before !== undefined && before.first + before.count === to && before.first <= from;
     if (isSame && this.#claim && Math.abs(this.#claim.dueMs - dueMs) < SLIP_MS) return this.tellNewcomers();
@@ -83,24 +104,40 @@ export class Crowd {
   }
 
   #fellow(peer: Peer): Fellow {
-    const claim = peer.claimOn(this.#want.key);
     return {
       rank: this.#rank(peer),
-      claim,
+      claim: this.#openClaim(peer),
       broken: this.#swarms.isClaimBroken(peer),
       latencyMs: peer.latencyMs,
       bytesPerSecond: peer.bytesPerSecond() ?? ASSUMED_RATE,
     };
   }
 
-  /** A claim that is overdue while nothing at all has reached us is broken, and its maker's claims count no more. */
-  #findBroken(view: Pick<ShareOutView, 'needed' | 'mirrorMs' | 'movedMs'>, nowMs: number): void {
-    const patience = patienceMs(view.mirrorMs);
-    if (nowMs - view.movedMs < patience) return;
+  /** What a peer has claimed and doesn't offer yet, and for how long the first of it has been the same. */
+  #openClaim(peer: Peer): Fellow['claim'] {
+    const claim = peer.claimOn(this.#want.key);
+    if (!claim) return undefined;
+    const offer = this.#want.offers.get(peer);
+    const has = (piece: number) => claim.has(piece) && !offer?.has(piece);
+    const end = this.#want.pieces.count;
+    let first = claim.first;
+    while (first < end && !has(first)) first += 1;
+    if (first >= end) return undefined;
+    const nowMs = this.#clock.nowMs();
+    const place = this.#places.get(peer);
+    if (place?.first !== first) this.#places.set(peer, { first, sinceMs: nowMs });
+    const stuckMs = place?.first === first ? nowMs - place.sinceMs : 0;
+    return { begin: claim.first, first, has, dueMs: claim.dueMs, stuckMs };
+  }
+
+  /** Whoever has claimed and brings nothing, long after it was due at first, isn't believed any more. */
+  #findBroken(view: CrowdView, nowMs: number): void {
     for (const peer of this.peers()) {
-      const claim = peer.claimOn(this.#want.key);
-      if (!claim || claim.dueMs + patience >= nowMs) continue;
-      if (claim.pieces().some((piece) => view.needed(piece))) this.#swarms.breakClaim(peer);
+      const claim = this.#openClaim(peer);
+      if (!claim || !view.needed(claim.first)) continue;
+      const isOverdue =
+        claim.dueMs + patienceMs(view.mirrorMs) < nowMs && nowMs - view.movedMs > patienceMs(view.mirrorMs);
+      if (isOverdue || claim.stuckMs > BREAK_AFTER * stuckLimitMs(view)) this.#swarms.breakClaim(peer);
     }
   }
 

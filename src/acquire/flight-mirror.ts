@@ -37,7 +37,8 @@ export interface FlightMirrorHost {
 /** A run of the mirror: pieces [at, to), `at` being streamed. */
 interface Run {
   at: number;
-  readonly to: number;
+  to: number;
+  readonly from: number;
   /** Pieces asked of peers when it began: it may overtake them. Those asked later it stops at. */
   readonly overtakes: ReadonlySet<number>;
   /** When it last brought something, or began. */
@@ -60,6 +61,8 @@ export class FlightMirror {
   readonly #parts: FlightParts;
   readonly #rate = new BusyRate();
   #run: Run | undefined;
+  #peeking = false;
+  #peekAbort = new AbortController();
 
   constructor(host: FlightMirrorHost, parts: FlightParts) {
     this.#host = host;
@@ -85,7 +88,7 @@ export class FlightMirror {
     const overtakes = new Set<number>();
     for (let piece = from; piece < to; piece += 1) if (progress.state[piece] === ASKED) overtakes.add(piece);
     const movedMs = clock.nowMs();
-    const run: Run = { at: from, to, overtakes, movedMs, abort: new AbortController() };
+    const run: Run = { from, at: from, to, overtakes, movedMs, abort: new AbortController() };
     this.#run = run;
     this.#rate.begin(movedMs);
     const end = Math.min(pieces.sizeBytes, to * pieces.pieceLength);
@@ -109,6 +112,50 @@ export class FlightMirror {
     this.#tellClaim();
   }
 
+  /** Fetches bytes [from, to), beside any run, for a look at them. Nothing comes of it when it fails. */
+  peek(from: number, to: number, seen: (bytes: Uint8Array) => void): void {
+    if (this.#peeking) return;
+    this.#peeking = true;
+    const { mirror, clock, downloadBucket } = this.#parts;
+    const bytes = new Uint8Array(to - from);
+    let got = 0;
+    runMirror({
+      mirror,
+      clock,
+      bucket: downloadBucket,
+      at: this.#host.at,
+      sizeBytes: this.#host.pieces.sizeBytes,
+      from,
+      to,
+      signal: this.#peekAbort.signal,
+      dated: () => {},
+      bytes: (offset, chunk) => {
+        const taken = chunk.subarray(0, to - offset);
+        bytes.set(taken, offset - from);
+        got += taken.length;
+        this.bytes += taken.length;
+        this.#parts.fromMirror(taken.length);
+        return got < bytes.length;
+      },
+    })
+      .then(
+        () => got === bytes.length && seen(bytes),
+        (error) => diary.debug(`${this.#host.name}: ${String(error)}`),
+      )
+      .finally(() => {
+        this.#peeking = false;
+      });
+  }
+
+  /** Others fetch what comes after: the run ends before piece `to`. */
+  shorten(limit: (run: { readonly at: number; readonly from: number; readonly to: number }) => number): void {
+    const run = this.#run;
+    if (!run) return;
+    run.to = Math.min(run.to, limit(run));
+    if (run.to <= run.at) this.rest();
+    else this.#tellClaim();
+  }
+
   /** Peers bring the rest: the run ends as soon as the connection allows. */
   rest(): void {
     this.#run?.abort.abort(new Error('the mirror rests'));
@@ -116,6 +163,8 @@ export class FlightMirror {
 
   /** Its bytes count for nothing from now on. */
   stop(reason: Error): void {
+    this.#peekAbort.abort(reason);
+    this.#peekAbort = new AbortController();
     this.#run?.abort.abort(reason);
     this.#run = undefined;
     this.#host.progress.mirrorStopped();

@@ -24,11 +24,20 @@ import { FlightReader } from './flight-reader.ts';
 import { FlightServable } from './flight-servable.ts';
 import { FlightTrust, type FlightTrustHost } from './flight-trust.ts';
 import { landFile, provenLayer } from './landing.ts';
-import { ASKED, type Decision, type FlightView, HAVE, NO_SOURCE, planFlight } from './plan.ts';
+import {
+  ASKED,
+  type Decision,
+  type FlightView,
+  HAVE,
+  type MirrorView,
+  NO_SOURCE,
+  planFlight,
+} from './plan.ts';
 import { FROM_MIRROR, FROM_NOBODY, FROM_ROOT, Progress } from './progress.ts';
 
-/** apt gives up after 30 s of silence; the mirror is asked for the head when nothing could be shown for this long. */
+/** apt gives up after 30 s of silence; the mirror is asked for a few bytes when nothing could be shown for this long. */
 const SILENCE_MS = 8_000;
+const PEEK_BYTES = 16 * 1024;
 /** Peers that have the file but don't deliver are waited for this long when the mirror can't help; then apt is told. */
 const HOPE_MS = 20_000;
 /** A mirror that failed is asked again when nothing has come for this long. */
@@ -315,7 +324,8 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
     this.#wake = undefined;
     if (!this.#mirror.usable) this.#hope();
     if (this.#state !== 'flying') return;
-    const decision = this.#onePieceOfTheMirror() ?? planFlight(this.#view());
+    this.#keepAptPatient();
+    const decision = this.#tellingPiece() ?? planFlight(this.#view());
     this.#carryOut(decision);
     if (this.#state !== 'flying') return;
     const { clock } = this.#parts;
@@ -352,50 +362,76 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
       askedOf: this.progress.askedOf,
       head: this.progress.head,
       haveBytes: this.progress.haveBytes,
+      shown: this.progress.rootReleased,
       // A transfer that carries the mirror's date takes nothing unproven while the mirror works.
       offers:
         (this.promised || this.#trust.isMisled) && mirror.usable && !this.#trust.isSigned
           ? []
           : this.#offers.views(mirror.usable),
       mirror,
-      share: this.#sharing(mirror.latencyMs, mirror.bytesPerSecond),
+      share: this.#sharing(mirror),
     };
   }
 
   /** How the mirror is divided, when others look for the same file. */
-  #sharing(latencyMs: number, bytesPerSecond: number): FlightView['share'] {
+  #sharing({ latencyMs, bytesPerSecond }: MirrorView): FlightView['share'] {
     const { crowd } = this;
     if (!crowd || this.promised || crowd.isEmpty) return undefined;
     const mirrorMs = latencyMs + ((this.entry.sizeBytes - this.progress.haveBytes) / bytesPerSecond) * 1000;
     const { sizeBytes, pieceLength, count: pieceCount } = this.pieces;
     const startedMs = this.#startedMs;
     const movedMs = this.#movedMs;
-    return (needed) =>
-      crowd.share({ needed, mirrorMs, startedMs, movedMs, sizeBytes, pieceLength, pieceCount });
+    const view = { mirrorMs, startedMs, movedMs, sizeBytes, pieceLength, pieceCount };
+    if (pieceCount > 1) {
+      const needed = (piece: number) => this.progress.state[piece] !== HAVE;
+      this.#mirror.shorten((run) => crowd.limit({ ...view, needed }, run));
+    }
+    return (needed) => crowd.share({ ...view, needed });
   }
 
-  /** A piece that only the mirror can settle: which of two trees is false, or what apt may be shown when it must see something. */
-  #onePieceOfTheMirror(): Decision | undefined {
-    if (this.#mirror.running || !this.#mirror.usable || this.pieces.isSingle) return undefined;
-    let piece = this.#trust.telling;
-    let why = 'two hash trees differ here: the mirror tells which is false';
-    if (piece === undefined) {
-      piece = this.#hiddenPiece();
-      why = 'nothing could be shown for a while: the mirror gives the next piece';
-    }
-    if (piece === undefined) return undefined;
+  /** A piece that only the mirror can settle: two trees differ there, and one of them is false. */
+  #tellingPiece(): Decision | undefined {
+    const piece = this.#trust.telling;
+    if (piece === undefined || this.#mirror.running || !this.#mirror.usable) return undefined;
     if (this.progress.state[piece] === ASKED) this.takeBack(piece);
     // Its bytes were hashed perhaps, and will be replaced.
     if (this.progress.state[piece] === HAVE) void this.#bytes.restart();
     this.#missing(piece);
+    const why = 'two hash trees differ here: the mirror tells which is false';
     return { requests: [], mirror: { kind: 'start', from: piece, to: piece + 1 }, wakeAtMs: undefined, why };
   }
 
-  /** The next piece for apt, when it has seen nothing for so long that it is about to lose patience. */
-  #hiddenPiece(): number | undefined {
-    const piece = Math.floor(this.progress.available / this.pieces.pieceLength);
-    if (this.#readers.size === 0 || piece >= this.pieces.count - 1) return undefined;
-    return this.#parts.clock.nowMs() - this.#visibleMs < SILENCE_MS ? undefined : piece;
+  /**
+   * What peers gave may not be shown yet, and apt is about to lose patience: the mirror gives a few bytes to show. They
+   * are few, as each node of a crowd has to ask for them by itself.
+   */
+  #keepAptPatient(): void {
+    const { progress, pieces } = this;
+    const from = progress.available;
+    const piece = Math.floor(from / pieces.pieceLength);
+    if (this.#readers.size === 0 || piece >= pieces.count - 1 || !this.#mirror.usable) return;
+    if (this.#parts.clock.nowMs() - this.#visibleMs < SILENCE_MS) return;
+    const to = Math.min(from + PEEK_BYTES, (piece + 1) * pieces.pieceLength);
+    this.#mirror.peek(from, to, (bytes) => this.#peeked(from, bytes));
+  }
+
+  #peeked(from: number, bytes: Uint8Array): void {
+    const { progress, pieces } = this;
+    if (this.#state !== 'flying' || progress.available !== from) return;
+    const piece = Math.floor(from / pieces.pieceLength);
+    if (progress.state[piece] === HAVE) {
+      if (sameBytes(this.#bytes.read(from, bytes.length), bytes)) {
+        progress.show(from + bytes.length);
+        return this.#wakeReaders();
+      }
+      this.#trust.words.forget(piece);
+      this.#missing(piece);
+      void this.#bytes.restart();
+    }
+    if (!this.write(from, bytes)) return;
+    progress.show(from + bytes.length);
+    this.#wakeReaders();
+    this.#planSoon();
   }
 
   #carryOut({ requests, mirror, why }: Decision): void {
@@ -661,4 +697,8 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
     const known = dateMs ?? Math.floor(this.#startedWallMs / 1000) * 1000;
     return this.#unproven() ? known - 1000 : known;
   }
+}
+
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return Buffer.compare(a, b) === 0;
 }

@@ -66,6 +66,8 @@ export interface FlightView {
   /** First piece that isn't here: what apt waits for. */
   readonly head: number;
   readonly haveBytes: number;
+  /** Whether apt sees what peers bring before the whole is proven; if not, their order is no concern of apt's. */
+  readonly shown: boolean;
   readonly offers: readonly OfferView[];
   /** Until when an answer that isn't here yet is worth waiting for; undefined when nobody is left to answer. */
   readonly answersUntilMs: number | undefined;
@@ -96,8 +98,9 @@ export interface Decision {
   readonly why: string;
 }
 
-/** Pieces apt will want within this many bytes are asked for in order. */
-const WINDOW_BYTES = 8 * 1024 * 1024;
+/** What apt will read within this time, at the rate at which peers deliver, is asked for in order; at least one MiB. */
+const WINDOW_MS = 500;
+const MIN_WINDOW_BYTES = 1024 * 1024;
 const MIN_STALL_MS = 500;
 const MAX_STALL_MS = 3_000;
 const MIRROR_STALL_MS = 1_000;
@@ -326,7 +329,10 @@ function order(
     }
     return found;
   }
-  const end = Math.min(pieces.length, head + Math.max(1, Math.ceil(WINDOW_BYTES / pieceLength)));
+  const windowBytes = Math.max(MIN_WINDOW_BYTES, (rateOf(live, 0) * WINDOW_MS) / 1000);
+  const end = view.shown
+    ? Math.min(pieces.length, head + Math.max(1, Math.ceil(windowBytes / pieceLength)))
+    : head;
   let piece = head;
   for (; piece < end && found.length < limit; piece += 1) if (wanted(piece)) found.push(piece);
   // Rarity says nothing where there is one peer: then order is kinder to disks.

@@ -106,6 +106,15 @@ export class Progress {
     this.#mirrorPiece = -1;
   }
 
+  /** The mirror itself has given what stands before `to`: it may be shown, whoever else gave it. */
+  show(to: number): void {
+    this.#available = Math.max(
+      this.#available,
+      Math.min(to, (this.pieces.count - 1) * this.pieces.pieceLength),
+    );
+    this.#advance();
+  }
+
   wholeVerified(): void {
     this.verified = true;
     this.#available = this.pieces.sizeBytes;

@@ -7,8 +7,8 @@
  *
  *  - A file of one piece: the order of hash(peer id ‖ key) says who goes first; the others wait for it, the next in
  *    order goes when it doesn't come.
- *  - A larger file: each takes a contiguous run, by the same order; whoever is done takes over the second half of what
- *    is furthest behind. Late arrivals do the same.
+ *  - A larger file: each begins at its own place by the same order, and works on until it meets another; whoever is done
+ *    takes over the second half of what is furthest behind. Late arrivals do the same.
  *  - All waiting for one file together, without a byte arriving, is bounded (`patienceMs`).
  */
 
@@ -16,13 +16,25 @@
 export interface Fellow {
   /** hash(peer id ‖ key), compared as text. */
   readonly rank: string;
-  /** Pieces it says it is fetching from the mirror, and when they should be there (our clock). */
-  readonly claim: { readonly has: (piece: number) => boolean; readonly dueMs: number } | undefined;
+  /** What it says it is fetching from the mirror, as far as it doesn't offer it yet. */
+  readonly claim: FellowClaim | undefined;
   /** It claimed before and didn't keep it: neither its rank nor its claims count. */
   readonly broken: boolean;
   readonly latencyMs: number;
   /** What it is expected to send us a second, once it has something. */
   readonly bytesPerSecond: number;
+}
+
+export interface FellowClaim {
+  /** The lowest piece of the claim, and the lowest that its maker hasn't got yet: that is where it works. */
+  readonly begin: number;
+  readonly first: number;
+  /** Claimed, and its maker hasn't got it yet. */
+  readonly has: (piece: number) => boolean;
+  /** When all of it should be there, by our clock. */
+  readonly dueMs: number;
+  /** For how long it has been at `first`. */
+  readonly stuckMs: number;
 }
 
 export interface ShareOutView {
@@ -68,7 +80,7 @@ export function shareOut(view: ShareOutView): Share {
   const waitedMs = view.nowMs - view.movedMs;
   const leftMs = patienceMs(view.mirrorMs) - waitedMs;
   if (fellows.length === 0 || leftMs <= 0) {
-    return { run: runFrom(view, first, view.pieceCount, []), untilMs: undefined, why: 'nobody to wait for' };
+    return { run: runFrom(view, first), untilMs: undefined, why: 'nobody to wait for' };
   }
   return view.pieceCount === 1 ? shareSmall(view, fellows, leftMs) : shareLarge(view, fellows, leftMs);
 }
@@ -96,39 +108,140 @@ function shareSmall(view: ShareOutView, fellows: readonly Fellow[], leftMs: numb
   return { run: undefined, untilMs: Math.min(turnMs, nowMs + leftMs), why: 'others are first in order' };
 }
 
-/** Several pieces: own part first, then what others are furthest behind with. */
+/**
+ * Several pieces. A claim is read as a place where its maker is now: the first of its pieces that is still missing. From
+ * there it works on until it meets the place of another, so the missing pieces fall into segments.
+ */
 function shareLarge(view: ShareOutView, fellows: readonly Fellow[], leftMs: number): Share {
   const { pieceCount, ownRank } = view;
+  const segments = segmentsOf(view, fellows);
   const before = fellows.filter(({ rank }) => rank < ownRank).length;
-  const members = fellows.length + 1;
-  const from = Math.floor((before * pieceCount) / members);
-  const to = Math.floor(((before + 1) * pieceCount) / members);
-  const own = firstFree(view, fellows, from, to);
-  if (own >= 0) return { run: runFrom(view, own, to, fellows), untilMs: undefined, why: 'own part' };
-  const free = firstFree(view, fellows, 0, pieceCount);
-  if (free >= 0)
-    return { run: runFrom(view, free, pieceCount, fellows), untilMs: undefined, why: 'unclaimed' };
-  return takeOver(view, fellows, leftMs);
+  const own = Math.floor((before * pieceCount) / (fellows.length + 1));
+  const inside = segments.find(({ from, to }) => from <= own && own < to);
+  if (inside && (inside.paceMs === undefined || worth(view, inside, own))) {
+    return { run: { from: own, to: inside.to }, untilMs: undefined, why: 'own part' };
+  }
+  const free = segments.find(({ paceMs }) => paceMs === undefined);
+  if (free) return { run: free, untilMs: undefined, why: 'unclaimed' };
+  let furthest: Segment | undefined;
+  for (const segment of segments) if (!furthest || timeOf(segment) > timeOf(furthest)) furthest = segment;
+  if (furthest) {
+    const { from, to, arrivalMs } = furthest;
+    const middle = arrivalMs > 0 ? from : from + Math.ceil((to - from) / 2);
+    if (worth(view, furthest, middle))
+      return {
+        run: { from: middle, to },
+        untilMs: undefined,
+        why: 'takes over half of what is furthest behind',
+      };
+  }
+  return { run: undefined, untilMs: view.nowMs + leftMs, why: 'others fetch what is missing' };
 }
 
-/** All that is missing is claimed: wait, or take the second half of the largest part that would come too late. */
-function takeOver(view: ShareOutView, fellows: readonly Fellow[], leftMs: number): Share {
-  const { nowMs, pieceLength, sizeBytes } = view;
-  const perPieceMs = (view.mirrorMs * pieceLength) / sizeBytes;
-  let best: { from: number; to: number } | undefined;
-  for (let at = 0; at < view.pieceCount; at += 1) {
-    if (!view.needed(at)) continue;
-    const claimer = fellows.find(({ claim }) => claim?.has(at));
-    let end = at + 1;
-    while (end < view.pieceCount && view.needed(end) && claimer?.claim?.has(end)) end += 1;
-    const half = Math.ceil((end - at) / 2);
-    const lateMs = (claimer?.claim?.dueMs ?? 0) - nowMs;
-    const worthIt = end - at >= 2 && lateMs > half * perPieceMs * SLOWER_FACTOR;
-    if (worthIt && (!best || end - at > 2 * (best.to - best.from))) best = { from: end - half, to: end };
-    at = end - 1;
+/** Missing pieces in a row that one claimer will come to by itself. */
+interface Segment {
+  readonly from: number;
+  readonly to: number;
+  /** What its claimer takes for a piece; undefined when nobody has claimed it. */
+  readonly paceMs: number | undefined;
+  /** When the claimer is expected at `from`, from now. */
+  readonly arrivalMs: number;
+}
+
+function timeOf({ from, to, paceMs = 0, arrivalMs }: Segment): number {
+  return arrivalMs + (to - from) * paceMs;
+}
+
+/** Whether this node would have fetched [at, to) before the claimer of the segment has come through. */
+function worth(view: ShareOutView, segment: Segment, at: number): boolean {
+  const { from, to, paceMs: theirPaceMs = 0, arrivalMs } = segment;
+  if (at < from || at >= to || (at === from && arrivalMs === 0)) return false;
+  const ownMs = (to - at) * paceMs(view);
+  const theirsMs = arrivalMs + (to - from) * theirPaceMs;
+  return theirsMs > ownMs * SLOWER_FACTOR && arrivalMs + (at - from) * theirPaceMs > ownMs / (to - at);
+}
+
+function segmentsOf(view: ShareOutView, fellows: readonly Fellow[]): Segment[] {
+  const { pieceCount, needed } = view;
+  const claims = fellows.flatMap((fellow) => claimAt(view, fellow) ?? []);
+  const heads = new Map<number, OpenClaim>();
+  for (const claim of claims) {
+    const other = heads.get(claim.at);
+    if (!other || claim.paceMs < other.paceMs) heads.set(claim.at, claim);
   }
-  if (best) return { run: best, untilMs: undefined, why: 'takes over half of what is furthest behind' };
-  return { run: undefined, untilMs: nowMs + leftMs, why: 'others fetch what is missing' };
+  const segments: Segment[] = [];
+  for (let at = 0; at < pieceCount; at += 1) {
+    if (!needed(at)) continue;
+    const claim = heads.get(at);
+    const coming = claim ?? soonest(claims, at);
+    const end = coming?.to ?? pieceCount;
+    let to = at + 1;
+    while (to < end && needed(to) && !heads.has(to)) to += 1;
+    const arrivalMs = claim || !coming ? 0 : (at - coming.at) * coming.paceMs;
+    segments.push({ from: at, to, paceMs: coming?.paceMs, arrivalMs });
+    at = to - 1;
+  }
+  return segments;
+}
+
+interface OpenClaim {
+  readonly at: number;
+  readonly to: number;
+  readonly paceMs: number;
+}
+
+function soonest(claims: readonly OpenClaim[], piece: number): OpenClaim | undefined {
+  let best: OpenClaim | undefined;
+  for (const claim of claims) {
+    if (claim.at <= piece && piece < claim.to && (!best || claim.at > best.at)) best = claim;
+  }
+  return best;
+}
+
+/** Where a fellow is in what it has claimed; undefined when it is done, long overdue or stuck. */
+function claimAt(view: ShareOutView, { claim }: Fellow): OpenClaim | undefined {
+  const { pieceCount, needed, nowMs, mirrorMs } = view;
+  if (!claim || claim.dueMs + patienceMs(mirrorMs) < nowMs || claim.stuckMs > stuckLimitMs(view))
+    return undefined;
+  let at = claim.first;
+  while (at < pieceCount && !(claim.has(at) && needed(at))) at += 1;
+  if (at >= pieceCount) return undefined;
+  let to = at;
+  let left = 0;
+  for (; to < pieceCount && claim.has(to); to += 1) if (needed(to)) left += 1;
+  return { at, to, paceMs: Math.max((claim.dueMs - nowMs) / left, paceMs(view) / 4) };
+}
+
+/** What the mirror takes for a piece, for this node alone. */
+function paceMs({ mirrorMs, pieceLength, sizeBytes }: ShareOutView): number {
+  return (mirrorMs * pieceLength) / sizeBytes;
+}
+
+/** A claim whose maker has been at the same piece for longer counts for nothing, whatever it says. */
+export function stuckLimitMs(view: Omit<ShareOutView, 'ownRank' | 'fellows' | 'nowMs'>): number {
+  return Math.max(patienceMs(view.mirrorMs), (3 * view.mirrorMs * view.pieceLength) / view.sizeBytes);
+}
+
+/**
+ * How far a run [at, to) of this node goes: to where another that looks for the file works already. Two that work at
+ * the same place: the first in order goes on, for the other the run is over (`at` is returned).
+ */
+export function runLimit(
+  view: ShareOutView,
+  run: { readonly at: number; readonly from: number; readonly to: number },
+): number {
+  let limit = run.to;
+  // Waited for them long enough: this node goes its own way.
+  if (view.nowMs - view.movedMs >= patienceMs(view.mirrorMs)) return limit;
+  for (const fellow of view.fellows) {
+    if (fellow.broken) continue;
+    const claim = claimAt(view, fellow);
+    if (!claim) continue;
+    if (claim.at > run.at && claim.at < limit) limit = claim.at;
+    const isSame = fellow.claim?.begin === run.from && claim.at === run.at;
+    if (isSame && fellow.rank < view.ownRank && claim.paceMs < 2 * paceMs(view)) return run.at;
+  }
+  return limit;
 }
 
 function transferMs(fellow: Fellow, bytes: number): number {
@@ -140,26 +253,9 @@ function firstNeeded(view: ShareOutView, from: number, to: number): number {
   return -1;
 }
 
-/** The first piece in [from, to) that is missing and that nobody has claimed; -1 when there is none. */
-function firstFree(view: ShareOutView, fellows: readonly Fellow[], from: number, to: number): number {
-  for (let piece = from; piece < to; piece += 1) {
-    if (view.needed(piece) && !isClaimed(fellows, piece)) return piece;
-  }
-  return -1;
-}
-
-/** From `from` on as long as pieces are missing and unclaimed, up to `limit`. */
-function runFrom(
-  view: ShareOutView,
-  from: number,
-  limit: number,
-  fellows: readonly Fellow[],
-): { from: number; to: number } {
+/** From `from` on as long as pieces are missing. */
+function runFrom(view: ShareOutView, from: number): { from: number; to: number } {
   let to = from + 1;
-  while (to < limit && view.needed(to) && !isClaimed(fellows, to)) to += 1;
+  while (to < view.pieceCount && view.needed(to)) to += 1;
   return { from, to };
-}
-
-function isClaimed(fellows: readonly Fellow[], piece: number): boolean {
-  return fellows.some(({ claim }) => claim?.has(piece));
 }

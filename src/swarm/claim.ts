@@ -9,6 +9,8 @@ import type { NumberRange } from '../wire/archive-ext.ts';
 export class Claim {
   /** When the last of the pieces should be there, by our clock. */
   readonly dueMs: number;
+  /** The lowest piece claimed. */
+  readonly first: number;
   readonly #bits: Uint8Array;
 
   /** Ranges in any order; they may overlap. What lies beyond the pieces that a file may have is left out. */
@@ -19,6 +21,7 @@ export class Claim {
       0,
     );
     this.#bits = new Uint8Array(Math.ceil(end / 8));
+    this.first = ranges.reduce((lowest, { first }) => Math.min(lowest, first), MAX_PIECES);
     for (const { first, count } of ranges) {
       for (let piece = first; piece < Math.min(first + count, MAX_PIECES); piece += 1)
         this.#bits[piece >> 3] = (this.#bits[piece >> 3] ?? 0) | (0x80 >> (piece & 7));

@@ -29,7 +29,9 @@ export interface DownloadsHost {
   downloaded(bytes: number): void;
 }
 
-const MIN_WINDOW_BYTES = 1024 * 1024;
+/** Asked of a peer whose rate isn't known yet; and of one that is slow: more would only wait in its queue. */
+const FIRST_WINDOW_BYTES = 1024 * 1024;
+const MIN_WINDOW_BYTES = 64 * 1024;
 const MAX_WINDOW_BYTES = 16 * 1024 * 1024;
 /** As long as this a peer may owe and be silent before it counts as stalled (plan.ts has the same). */
 const STALL_MS = 500;
@@ -95,7 +97,8 @@ export class Downloads {
   /** What may be asked for now: enough under way to keep the link busy, no more. */
   roomBytes(nowMs: number): number {
     if (this.choked) return 0;
-    const rate = this.#rate.at(nowMs) ?? 0;
+    const rate = this.#rate.at(nowMs);
+    if (rate === undefined) return FIRST_WINDOW_BYTES - this.#queuedBytes;
     const window = rate * Math.max(0.25, (4 * this.#latencyMs) / 1000);
     return Math.min(MAX_WINDOW_BYTES, Math.max(MIN_WINDOW_BYTES, window)) - this.#queuedBytes;
   }

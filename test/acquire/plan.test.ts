@@ -39,6 +39,7 @@ interface Scene {
   /** "." missing, "#" here, a digit: asked of that peer. */
   readonly pieces?: string;
   readonly answersUntilMs?: number;
+  readonly shown?: boolean;
   readonly draw?: () => number;
 }
 
@@ -64,6 +65,7 @@ function view({
     haveBytes: state.filter((s) => s === HAVE).length * pieceLength,
     offers,
     mirror: { ...MIRROR, ...mirror },
+    shown: rest.shown ?? true,
     answersUntilMs: rest.answersUntilMs,
     draw: rest.draw ?? (() => 0.5),
   };
@@ -156,10 +158,10 @@ describe('planFlight() with peers that have it', () => {
   });
 
   test('beyond the window the rarest comes first, and chance decides between equals', () => {
-    const count = 64; // a window of 8 MiB is 32 of them
+    const count = 64; // half a second of what the first delivers is 32 of them
     const rare = 50;
     const offers = [
-      peer(1, { roomBytes: 32 * MIB, bytesPerSecond: 1000 * MIB, has: (piece) => piece !== rare }),
+      peer(1, { roomBytes: 32 * MIB, bytesPerSecond: 16 * MIB, has: (piece) => piece !== rare }),
       peer(2, { roomBytes: 256 * KIB, latencyMs: 5_000 }),
     ];
     const beyond = planFlight(view({ count, offers }))
@@ -472,6 +474,7 @@ function simulate(seed: number, mirrorWorks: boolean): number {
       }));
     const decision = planFlight({
       nowMs: now,
+      shown: true,
       sizeBytes: count * pieceLength,
       pieceLength,
       pieces,
