@@ -4,7 +4,7 @@
  *
  * Sixteen peers are asked first: near ones, then those that often had what we looked for, with a good deal of chance, so
  * that the others get their turn. Who answers `none`, or doesn't answer in time, makes room for another; who never
- * answers is asked last and counts for nothing.
+ * answers is asked last and counts for nothing. Once somebody has it nobody else is asked until it has taken a while.
  */
 import type { Clock } from '../lib/clock.ts';
 import type { Sha256 } from '../lib/sha256.ts';
@@ -30,6 +30,13 @@ export interface Seeker {
 
 /** A want goes to this many peers first, to more as they answer `none` or let the time pass. */
 const FIRST_ASKED = 16;
+/** To so many more when those that have it bring nothing. */
+const FURTHER_ASKED = 8;
+/**
+ * As many more each time this has passed and the file isn't here yet: for a large one more sources are worth it, and
+ * those that say they have it may be of no use.
+ */
+const ASK_MORE_MS = 2_000;
 /** How much chance there is in the order, where always having it against never having it is 1. */
 const LOT_WEIGHT = 0.5;
 /** Missing answers are looked at no more often than this. */
@@ -47,15 +54,22 @@ export class Want {
   /** Peers asked and not yet answered → when we stop waiting for them. */
   readonly unanswered = new Map<Peer, number>();
   readonly asked = new Set<Peer>();
+  readonly openedMs: number;
   /** Those to be asked yet, the next one last. */
   readonly queue: Peer[] = [];
 
-  constructor(number: number, key: Sha256, sizeBytes: number, swarms: readonly string[], seeker: Seeker) {
+  constructor(
+    number: number,
+    what: { readonly key: Sha256; readonly sizeBytes: number; readonly swarms: readonly string[] },
+    seeker: Seeker,
+    openedMs: number,
+  ) {
     this.number = number;
-    this.key = key;
-    this.pieces = new Pieces(sizeBytes);
-    this.swarms = swarms;
+    this.key = what.key;
+    this.pieces = new Pieces(what.sizeBytes);
+    this.swarms = what.swarms;
     this.seeker = seeker;
+    this.openedMs = openedMs;
   }
 
   /** The latest moment at which an answer that isn't here is still waited for. */
@@ -101,7 +115,7 @@ export class Wants {
   ): Want {
     while (this.#next >= LAST_NUMBER || this.#byNumber.has(this.#next))
       this.#next = this.#next >= LAST_NUMBER ? 0 : this.#next + 1;
-    const want = new Want(this.#next, key, sizeBytes, swarms, seeker);
+    const want = new Want(this.#next, { key, sizeBytes, swarms }, seeker, this.#clock.nowMs());
     this.#next += 1;
     this.#byNumber.set(want.number, want);
     this.#byKey.set(key, want);
@@ -162,16 +176,32 @@ export class Wants {
     }
   }
 
+  /** Those that say they have it bring nothing: others are asked as well. */
+  askFurther(want: Want): void {
+    for (let i = 0; i < FURTHER_ASKED && want.queue.length > 0; i += 1)
+      this.#askOne(want, want.queue.pop() as Peer);
+  }
+
   /** The node stops. */
   stop(): void {
     this.#cancelLook?.();
   }
 
-  /** Asks as many more as it takes; nobody while somebody has it. */
+  /** Asks as many more as it takes. */
   #ask(want: Want): void {
-    if (want.offers.size > 0) return;
-    while (want.queue.length > 0 && this.#hopes(want) < FIRST_ASKED)
-      this.#askOne(want, want.queue.pop() as Peer);
+    while (want.queue.length > 0 && this.#isShort(want)) this.#askOne(want, want.queue.pop() as Peer);
+    if (want.queue.length > 0) this.#lookAt(want.openedMs + this.#rounds(want) * ASK_MORE_MS);
+  }
+
+  #isShort(want: Want): boolean {
+    const rounds = this.#rounds(want);
+    if (rounds > 1 && want.asked.size < rounds * FIRST_ASKED) return true;
+    return want.offers.size === 0 && this.#hopes(want) < FIRST_ASKED;
+  }
+
+  /** 1 at first, and one more each time that it takes long. */
+  #rounds({ openedMs }: Want): number {
+    return 1 + Math.floor((this.#clock.nowMs() - openedMs) / ASK_MORE_MS);
   }
 
   /** Who is to be asked first comes last. */

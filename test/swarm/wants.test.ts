@@ -104,8 +104,24 @@ describe('Wants', () => {
     const { clock, open, asked, peers } = scene(40);
     const want = open();
     want.offers.set(peers[39] as Peer, {} as Offer);
-    await clock.run(1_000);
+    await clock.run(1_999);
     expect(asked()).toBe(16);
+  });
+
+  test('unless it takes long: then sixteen more every two seconds, whoever says to have it', async () => {
+    const { clock, wants, open, asked, fakes, peers } = scene(40);
+    const want = open();
+    fakes.forEach((fake, i) => {
+      if (fake.wanted.length > 0) want.offers.set(peers[i] as Peer, {} as Offer);
+    });
+    const counts: number[] = [];
+    for (let seconds = 1; seconds <= 5; seconds += 1) {
+      await clock.run(1_000);
+      counts.push(asked());
+    }
+    expect(counts).toEqual([16, 32, 32, 40, 40]);
+    expect(clock.pending).toBe(0);
+    wants.close(want);
   });
 
   test('others are asked when the only one that had it goes', () => {
