@@ -41,6 +41,8 @@ import type { Want } from './wants.ts';
 const HANDSHAKE_TIMEOUT_MS = 10_000;
 /** A peer that hasn't spoken dt_archive by then is of no use here. */
 const STRANGER_LIMIT_MS = 30_000;
+/** Of what a stranger sends so much is dealt with before it is held to its limit: some ten milliseconds' work at worst. */
+const STRANGERS_PART_BYTES = 16 * 1024;
 const SILENCE_LIMIT_MS = 240_000;
 const KEEP_ALIVE_MS = 100_000;
 /** Payload waits for the socket, so this is answers of other kinds that a peer doesn't take. */
@@ -71,6 +73,8 @@ export class Peer implements FramerSink {
   /** Takes back the timer that ends a pause of reading, and when that is. */
   #resume: (() => void) | undefined;
   #pausedUntilMs = 0;
+  /** What came and isn't dealt with, while reading is paused. */
+  #unread: Uint8Array | undefined;
   #heardMs: number;
   #spokeMs: number;
 
@@ -349,10 +353,27 @@ export class Peer implements FramerSink {
 
   #data(chunk: Uint8Array): void {
     this.#heardMs = this.#node.clock.nowMs();
+    // What the system had read before it stopped reading.
+    if (this.#unread) this.#unread = Buffer.concat([this.#unread, chunk]);
+    else this.#read(chunk);
+  }
+
+  /** A stranger's bytes in parts: one chunk of small messages must not hold up everything else for half a second. */
+  #read(chunk: Uint8Array): void {
+    const nowMs = this.#node.clock.nowMs();
+    const partBytes = this.trusted ? chunk.length : STRANGERS_PART_BYTES;
     try {
-      const rest = this.#introduction.isShaken ? chunk : this.#introduction.push(chunk);
-      if (rest && rest.length > 0 && !this.#closed) this.#framer.push(rest);
-      if (!this.trusted) this.#pause(this.#talk.spend(chunk.length, this.#heardMs));
+      for (let at = 0; at < chunk.length && !this.#closed; at += partBytes) {
+        const part = chunk.subarray(at, at + partBytes);
+        const rest = this.#introduction.isShaken ? part : this.#introduction.push(part);
+        if (rest && rest.length > 0 && !this.#closed) this.#framer.push(rest);
+        const waitMs = this.trusted ? 0 : this.#talk.spend(part.length, nowMs);
+        if (waitMs === 0) continue;
+        this.#pause(waitMs);
+        // The chunk is the link's again when this returns.
+        if (at + partBytes < chunk.length) this.#unread = chunk.slice(at + partBytes);
+        return;
+      }
     } catch (error) {
       if (!(error instanceof ProtocolError || error instanceof RangeError)) {
         // A fault of ours: one connection is what it may cost.
@@ -518,7 +539,10 @@ export class Peer implements FramerSink {
     this.#pausedUntilMs = untilMs;
     this.#resume = clock.after(waitMs, () => {
       this.#resume = undefined;
-      this.link.resume();
+      const unread = this.#unread;
+      this.#unread = undefined;
+      if (unread) this.#read(unread);
+      if (!this.#resume && !this.#closed) this.link.resume();
     });
   }
 
@@ -531,6 +555,7 @@ export class Peer implements FramerSink {
     if (this.#closed) return;
     this.#closed = true;
     this.#resume?.();
+    this.#unread = undefined;
     this.#framer.close();
     this.#uploads.close();
     this.#layers.close(reason);

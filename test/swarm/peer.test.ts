@@ -4,7 +4,7 @@ import type { Sha256 } from '../../src/lib/sha256.ts';
 import { parseSwarmInfo, swarmInfoHash } from '../../src/torrent/archive-identity.ts';
 import { LayerBuilder } from '../../src/torrent/layer-builder.ts';
 import { Pieces } from '../../src/torrent/pieces.ts';
-import { Grade } from '../../src/wire/archive-ext.ts';
+import { ARCHIVE_EXTENSION, encodeArchiveMessage, Grade } from '../../src/wire/archive-ext.ts';
 import { decodeMetadataMessage, encodeMetadataMessage } from '../../src/wire/extended.ts';
 import { reservedBytes } from '../../src/wire/handshake.ts';
 import {
@@ -948,6 +948,41 @@ describe('extensions', () => {
     expect(raw.closed).toBeUndefined();
     await world.clock.run(20_000);
     expect(raw.closed).toBeDefined();
+  });
+});
+
+describe('one chunk with thousands of messages', () => {
+  /** When the want at its end is answered, in milliseconds. */
+  async function answeredAfterMs(host: string): Promise<number> {
+    await using world = new World();
+    const node = world.node('10.0.0.1');
+    const file = poolFile(1000);
+    node.keep(file);
+    const raw = await greet(world, node, [SWARM], host);
+    const id = raw.theirs?.extensions.get(ARCHIVE_EXTENSION) ?? 0;
+    const words = Array.from({ length: 4_000 }, (_, i) =>
+      encodeExtended(id, encodeArchiveMessage({ kind: 'unwant', ranges: [{ first: i, count: 1 }] })),
+    );
+    const want = encodeExtended(id, encodeArchiveMessage({ kind: 'want', first: 5, keys: [file.entry.key] }));
+    raw.send(...words, want);
+    raw.archive({ kind: 'unwant', ranges: [{ first: 5, count: 1 }] });
+    const sentMs = world.clock.nowMs();
+    let answerMs = Number.NaN;
+    raw.onArchive = (message) => {
+      if (message.kind === 'have') answerMs = world.clock.nowMs() - sentMs;
+    };
+    await world.clock.run(5_000);
+    expect(raw.closed).toBeUndefined();
+    raw.link.close('done');
+    return answerMs;
+  }
+
+  test('of a stranger is dealt with bit by bit, to its end and in order', async () => {
+    expect(await answeredAfterMs('203.0.113.9')).toBeWithin(300, 1_500);
+  });
+
+  test('of a near peer at once', async () => {
+    expect(await answeredAfterMs('10.0.0.7')).toBeLessThan(50);
   });
 });
 
