@@ -37,6 +37,8 @@ import { FROM_MIRROR, FROM_NOBODY, FROM_ROOT, Progress } from './progress.ts';
 
 /** apt gives up after 30 s of silence; the mirror is asked for a few bytes when nothing could be shown for this long. */
 const SILENCE_MS = 8_000;
+/** Without a byte for this long, more peers are asked. */
+const QUIET_MS = 1_000;
 const PEEK_BYTES = 16 * 1024;
 /** Peers that have the file but don't deliver are waited for this long when the mirror can't help; then apt is told. */
 const HOPE_MS = 20_000;
@@ -76,6 +78,8 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
   #visibleMs: number;
   /** When bytes last came, from whomever. */
   #movedMs: number;
+  /** When more peers were asked because nothing came. */
+  #askedFurtherMs = 0;
   /** All that the mirror gave was the wrong file: it isn't asked again. */
   #mirrorIsWrong = false;
   /** What an earlier flight left is being verified: nothing is asked for meanwhile. */
@@ -324,6 +328,7 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
     this.#wake = undefined;
     if (!this.#mirror.usable) this.#hope();
     if (this.#state !== 'flying') return;
+    this.#askFurther();
     this.#keepAptPatient();
     const decision = this.#tellingPiece() ?? planFlight(this.#view());
     this.#carryOut(decision);
@@ -334,6 +339,14 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
     this.#wake = clock.after(Math.max(1, wakeAtMs - now), () => {
       if (this.#state === 'flying') this.#plan();
     });
+  }
+
+  /** Nothing has come for a while, whoever says to have it: others may. */
+  #askFurther(): void {
+    const nowMs = this.#parts.clock.nowMs();
+    if (!this.#want || nowMs - Math.max(this.#movedMs, this.#askedFurtherMs) < QUIET_MS) return;
+    this.#askedFurtherMs = nowMs;
+    this.#parts.swarms.wants.askFurther(this.#want);
   }
 
   #view(): FlightView {

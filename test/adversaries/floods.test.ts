@@ -14,6 +14,7 @@ import { start as hashRequestFlood } from './hash-request-flood.ts';
 import { start as haveFlood } from './have-flood.ts';
 import type { Hostile, StartAdversary } from './hostile.ts';
 import { start as neverAnswers } from './never-answers.ts';
+import { start as neverSends } from './never-sends.ts';
 import { start as pexFlood } from './pex-flood.ts';
 import { start as reconnectStorm } from './reconnect-storm.ts';
 import { start as wantFlood } from './want-flood.ts';
@@ -150,8 +151,8 @@ describe('what a besieger gets for its pains', () => {
 });
 
 describe('a crowd of those that are of no use', () => {
-  /** A node without a mirror, one that has the file, and twenty that are hostile. */
-  async function among(start: StartAdversary): Promise<number> {
+  /** A node without a mirror, one that has the file, and `count` that are hostile. */
+  async function among(start: StartAdversary, count: number): Promise<number> {
     await using world = new World();
     const victim = world.node('10.0.0.1', { latencyMs: 1 });
     victim.mirror.dead = true;
@@ -161,7 +162,7 @@ describe('a crowd of those that are of no use', () => {
       files: [{ key: FILE.entry.key, bytes: FILE.bytes }],
       victims: [victim.address],
     };
-    for (let i = 0; i < 20; i += 1) {
+    for (let i = 0; i < count; i += 1) {
       const host = `198.51.${i}.7`;
       world.network.shape(host, { latencyMs: 1 });
       lives.use(await start(memoryGround(world.network, host), aim));
@@ -171,13 +172,17 @@ describe('a crowd of those that are of no use', () => {
     honest.keep(FILE);
     victim.swarms.found(SWARM, [honest.address]);
     await world.clock.run(2_000);
-    expect(victim.swarms.peers()).toHaveLength(21);
+    expect(victim.swarms.peers()).toHaveLength(count + 1);
     const before = world.clock.nowMs();
     expect(Buffer.compare(await world.until(victim.fetch(FILE)), FILE.bytes)).toBe(0);
     return world.clock.nowMs() - before;
   }
 
   test('neverAnswers: the one that has the file is asked all the same', async () => {
-    expect(await among(neverAnswers)).toBeLessThan(3_000);
+    expect(await among(neverAnswers, 20)).toBeLessThan(3_000);
+  });
+
+  test('neverSends: others are asked when those that have it bring nothing', async () => {
+    expect(await among(neverSends, 20)).toBeLessThan(10_000);
   });
 });
