@@ -194,7 +194,7 @@ function withoutPeers(view: FlightView, stalled: boolean): Decision {
   }
   if (!mirror.usable) return { requests: [], mirror: keep, wakeAtMs: undefined, why: NO_SOURCE };
   // [5] pieces asked of peers that stall are the mirror's to take.
-  if (view.share && !stalled) {
+  if (view.share) {
     const { run, untilMs, why } = view.share((piece) => view.pieces[piece] !== HAVE);
     return {
       requests: [],
