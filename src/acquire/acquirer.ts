@@ -9,6 +9,7 @@ import type { Acquire } from './acquire.ts';
 import type { Content } from './content.ts';
 import { Flight } from './flight.ts';
 import type { FlightParts } from './flight-parts.ts';
+import { MirrorLines } from './mirror-lines.ts';
 import { StoredContent } from './stored-content.ts';
 
 export interface Transfer {
@@ -25,6 +26,7 @@ const MAX_NO_ROOM = 64;
 export class Acquirer implements Acquire, AsyncDisposable {
   readonly #parts: FlightParts;
   readonly #flights = new Map<Sha256, Flight>();
+  readonly #lines = new MirrorLines();
   /** Files that the disk didn't take on the way, oldest first, and until when they aren't tried again. */
   readonly #noRoom = new Map<Sha256, number>();
 
@@ -42,7 +44,10 @@ export class Acquirer implements Acquire, AsyncDisposable {
     let flight = this.#flights.get(entry.key);
     if (!flight) {
       this.#checkRoom(entry.key);
-      const started = new Flight(entry, at, this.#parts, (error) => {
+      const line = this.#lines.of(at.host);
+      line.flights += 1;
+      const started = new Flight(entry, at, this.#parts, line, (error) => {
+        line.flights -= 1;
         if (this.#flights.get(entry.key) === started) this.#flights.delete(entry.key);
         if (error instanceof NoRoomError) this.#rememberNoRoom(entry.key);
       });

@@ -8,15 +8,7 @@ import type { Peer } from '../swarm/peer.ts';
 import type { Swarms } from '../swarm/swarms.ts';
 import type { Want } from '../swarm/wants.ts';
 import type { NumberRange } from '../wire/archive-ext.ts';
-import {
-  type Fellow,
-  patienceMs,
-  runLimit,
-  type Share,
-  type ShareOutView,
-  shareOut,
-  stuckLimitMs,
-} from './share-out.ts';
+import { type Fellow, patienceMs, runLimit, type Share, type ShareOutView, shareOut } from './share-out.ts';
 
 /** What a peer is assumed to send us a second before anything was measured. */
 const ASSUMED_RATE = 4 * 1024 * 1024;
@@ -135,9 +127,9 @@ export class Crowd {
     for (const peer of this.peers()) {
       const claim = this.#openClaim(peer);
       if (!claim || !view.needed(claim.first)) continue;
-      const isOverdue =
-        claim.dueMs + patienceMs(view.mirrorMs) < nowMs && nowMs - view.movedMs > patienceMs(view.mirrorMs);
-      if (isOverdue || claim.stuckMs > BREAK_AFTER * stuckLimitMs(view)) this.#swarms.breakClaim(peer);
+      const patience = patienceMs(view);
+      const isOverdue = claim.dueMs + patience < nowMs && nowMs - view.movedMs > patience;
+      if (isOverdue || claim.stuckMs > BREAK_AFTER * patience) this.#swarms.breakClaim(peer);
     }
   }
 

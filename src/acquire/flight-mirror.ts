@@ -8,6 +8,7 @@ import { BusyRate } from '../lib/rate.ts';
 import type { Pieces } from '../torrent/pieces.ts';
 import type { Crowd } from './crowd.ts';
 import type { FlightParts } from './flight-parts.ts';
+import type { MirrorLine } from './mirror-lines.ts';
 import { runMirror } from './mirror-run.ts';
 import { ASKED, HAVE, type MirrorView } from './plan.ts';
 import type { Progress } from './progress.ts';
@@ -59,13 +60,15 @@ export class FlightMirror {
   bytes = 0;
   readonly #host: FlightMirrorHost;
   readonly #parts: FlightParts;
+  readonly #line: MirrorLine;
   readonly #rate = new BusyRate();
   #run: Run | undefined;
   #peeking = false;
   #peekAbort = new AbortController();
 
-  constructor(host: FlightMirrorHost, parts: FlightParts) {
+  constructor(host: FlightMirrorHost, parts: FlightParts, line: MirrorLine) {
     this.#host = host;
+    this.#line = line;
     this.#parts = parts;
   }
 
@@ -73,12 +76,24 @@ export class FlightMirror {
     return this.#run !== undefined;
   }
 
+  /** Other flights of this node are at the mirror: what this one asks for besides would only slow them down. */
+  get isBusy(): boolean {
+    return this.#line.runs > (this.#run ? 1 : 0);
+  }
+
   /** What the plan needs to know. */
   view(nowMs: number): MirrorView {
     const estimate = this.#parts.mirror.estimate(this.#host.at.host);
-    const bytesPerSecond = Math.max(1, this.#rate.at(nowMs) ?? estimate.bytesPerSecond);
+    const own = this.#run && this.#rate.at(nowMs);
+    const bytesPerSecond = Math.max(1, own ?? this.#line.share(estimate, nowMs));
     const run = this.#run && { at: this.#run.at, to: this.#run.to, silentMs: nowMs - this.#run.movedMs };
-    return { latencyMs: estimate.latencyMs, bytesPerSecond, run, usable: this.usable };
+    return {
+      latencyMs: estimate.latencyMs,
+      bytesPerSecond,
+      run,
+      usable: this.usable,
+      sharers: Math.max(1, this.#line.flights), isBusy: this.isBusy,
+    };
   }
 
   /** Streams pieces [from, to), and tells those who look for the same file. */
@@ -91,6 +106,7 @@ export class FlightMirror {
     const run: Run = { from, at: from, to, overtakes, movedMs, abort: new AbortController() };
     this.#run = run;
     this.#rate.begin(movedMs);
+    this.#line.begin(movedMs);
     const end = Math.min(pieces.sizeBytes, to * pieces.pieceLength);
     runMirror({
       mirror,
@@ -185,6 +201,7 @@ export class FlightMirror {
     this.bytes += chunk.length;
     run.movedMs = this.#parts.clock.nowMs();
     this.#rate.add(chunk.length, run.movedMs);
+    this.#line.add(chunk.length, run.movedMs);
     const to = this.#untilHave(run, offset, offset + chunk.length);
     if (to > offset && !host.write(offset, chunk.subarray(0, to - offset))) return false;
     while (run.at < run.to && to >= Math.min(pieces.sizeBytes, (run.at + 1) * pieces.pieceLength)) {
@@ -225,6 +242,7 @@ export class FlightMirror {
   }
 
   #ended(run: Run, error: unknown): void {
+    this.#line.end(this.#parts.clock.nowMs());
     if (this.#run === run) {
       this.#run = undefined;
       this.#host.progress.mirrorStopped();

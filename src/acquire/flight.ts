@@ -24,6 +24,7 @@ import { FlightReader } from './flight-reader.ts';
 import { FlightServable } from './flight-servable.ts';
 import { FlightTrust, type FlightTrustHost } from './flight-trust.ts';
 import { landFile, provenLayer } from './landing.ts';
+import type { MirrorLine } from './mirror-lines.ts';
 import {
   ASKED,
   type Decision,
@@ -91,7 +92,13 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
   #orphan: (() => void) | undefined;
   #bytesFromPeers = 0;
 
-  constructor(entry: Entry, at: Location, parts: FlightParts, onEnd: (error?: Error) => void) {
+  constructor(
+    entry: Entry,
+    at: Location,
+    parts: FlightParts,
+    line: MirrorLine,
+    onEnd: (error?: Error) => void,
+  ) {
     this.entry = entry;
     this.at = at;
     this.#parts = parts;
@@ -100,7 +107,7 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
     this.progress = new Progress(this.pieces);
     this.#trust = new FlightTrust(this, parts);
     this.#offers = new FlightOffers(this.progress, this.#trust, parts.clock);
-    this.#mirror = new FlightMirror(this, parts);
+    this.#mirror = new FlightMirror(this, parts, line);
     this.#bytes = openFlightBytes(parts.store, parts.hasher, entry.key, this.pieces);
     this.#startedMs = parts.clock.nowMs();
     this.#startedWallMs = parts.clock.wallMs();
@@ -387,14 +394,14 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
   }
 
   /** How the mirror is divided, when others look for the same file. */
-  #sharing({ latencyMs, bytesPerSecond }: MirrorView): FlightView['share'] {
+  #sharing({ latencyMs, bytesPerSecond, isBusy = false }: MirrorView): FlightView['share'] {
     const { crowd } = this;
     if (!crowd || this.promised || crowd.isEmpty) return undefined;
     const mirrorMs = latencyMs + ((this.entry.sizeBytes - this.progress.haveBytes) / bytesPerSecond) * 1000;
     const { sizeBytes, pieceLength, count: pieceCount } = this.pieces;
     const startedMs = this.#startedMs;
     const movedMs = this.#movedMs;
-    const view = { mirrorMs, startedMs, movedMs, sizeBytes, pieceLength, pieceCount };
+    const view = { mirrorMs, isBusy, startedMs, movedMs, sizeBytes, pieceLength, pieceCount };
     if (pieceCount > 1) {
       const needed = (piece: number) => this.progress.state[piece] !== HAVE;
       this.#mirror.shorten((run) => crowd.limit({ ...view, needed }, run));

@@ -51,6 +51,10 @@ export interface MirrorView {
         readonly silentMs?: number;
       }
     | undefined;
+  /** Flights of this node that share its lines, this one included: each has a part of what peers deliver, too. */
+  readonly sharers?: number;
+  /** Other flights of this node are at the mirror already. */
+  readonly isBusy?: boolean;
   /** False when it failed for this flight and may not be asked again now. */
   readonly usable: boolean;
 }
@@ -101,7 +105,7 @@ export interface Decision {
 /** What apt will read within this time, at the rate at which peers deliver, is asked for in order; at least one MiB. */
 const WINDOW_MS = 500;
 const MIN_WINDOW_BYTES = 1024 * 1024;
-const MIN_STALL_MS = 500;
+const MIN_STALL_MS = 1_000;
 const MAX_STALL_MS = 3_000;
 const MIRROR_STALL_MS = 1_000;
 /** Peers may take this much longer than the mirror before it is called: less isn't worth its bytes. */
@@ -128,10 +132,11 @@ export function planFlight(view: FlightView): Decision {
   const peersMsAt = (rate: number) => latencyMs + (remaining / rate) * 1000;
   const inTime = (ms: number) => ms <= mirrorMs * SLOWER_FACTOR + SLOWER_GRACE_MS;
   // A peer not yet measured counts as the mirror does, until it proves otherwise; but it stops no mirror that runs.
-  const peersRate = rateOf(live, mirror.bytesPerSecond);
+  const sharers = mirror.sharers ?? 1;
+  const peersRate = rateOf(live, mirror.bytesPerSecond, sharers);
   const peersMs = peersMsAt(peersRate);
   const peersSlower = mirror.usable && !inTime(peersMs);
-  const proven = inTime(peersMsAt(rateOf(live, 0)));
+  const proven = inTime(peersMsAt(rateOf(live, 0, sharers)));
 
   const free = freePieces(view, live);
   const requests = assign(view, live, free, peersSlower || (mirror.run !== undefined && !proven));
@@ -162,7 +167,8 @@ export function planFlight(view: FlightView): Decision {
     }
     return { requests, mirror: KEEP, wakeAtMs, why: 'peers and mirror together' };
   }
-  if (peersSlower) {
+  // In a crowd the line to the mirror is for what nobody has yet: what peers have would only be in its way.
+  if (peersSlower && !(view.share && mirror.isBusy)) {
     const run = mirrorRun(view, requests, live, mirrorMs);
     if (run) {
       const share = mirror.bytesPerSecond / (mirror.bytesPerSecond + peersRate);
@@ -218,10 +224,11 @@ function stallLimitMs(view: FlightView, mirrorMs: number): number {
   return Math.min(patience, MAX_STALL_MS);
 }
 
-/** Bytes a second of these peers together; `unmeasured` for each that hasn't delivered anything yet. */
-function rateOf(offers: readonly OfferView[], unmeasured: number): number {
+/** Bytes a second of these peers together for one of `sharers` flights; `unmeasured` for each that hasn't delivered anything yet. */
+function rateOf(offers: readonly OfferView[], unmeasured: number, sharers = 1): number {
   let rate = 0;
-  for (const offer of offers) rate += offer.bytesPerSecond ?? unmeasured;
+  for (const { bytesPerSecond } of offers)
+    rate += bytesPerSecond === undefined ? unmeasured : bytesPerSecond / sharers;
   return Math.max(rate, 1);
 }
 

@@ -52,6 +52,8 @@ export interface ShareOutView {
   readonly fellows: readonly Fellow[];
   /** What the mirror alone would take for all that is missing. */
   readonly mirrorMs: number;
+  /** Other files of this node come from the mirror meanwhile: nothing is lost by waiting. */
+  readonly isBusy?: boolean;
 }
 
 export interface Share {
@@ -65,47 +67,53 @@ export interface Share {
 /** Waiting may make this node at most so much slower than the mirror alone. */
 const SLOWER_FACTOR = 1.1;
 const MIN_PATIENCE_MS = 300;
+/** Nothing comes before a piece is complete: time for so many of them. */
+const PATIENT_PIECES = 3;
+/** A claim that was worth waiting for may be late by so much. */
+const MIN_SLACK_MS = 30;
 /** Beyond a round trip: what the other end may need to answer when its processor is busy. */
 const ANSWER_MS = 25;
 
 /** How long this node waits for claims of one file in all without a byte arriving. */
-export function patienceMs(mirrorMs: number): number {
-  return Math.max(MIN_PATIENCE_MS, 0.1 * mirrorMs);
+export function patienceMs(view: Pick<ShareOutView, 'mirrorMs' | 'pieceLength' | 'sizeBytes'>): number {
+  return Math.max(MIN_PATIENCE_MS, 0.1 * view.mirrorMs, PATIENT_PIECES * paceMs(view));
 }
 
 export function shareOut(view: ShareOutView): Share {
   const fellows = view.fellows.filter((fellow) => !fellow.broken);
   const first = firstNeeded(view, 0, view.pieceCount);
   if (first < 0) return { run: undefined, untilMs: undefined, why: 'nothing is missing' };
-  const waitedMs = view.nowMs - view.movedMs;
-  const leftMs = patienceMs(view.mirrorMs) - waitedMs;
-  if (fellows.length === 0 || leftMs <= 0) {
+  if (view.pieceCount === 1) return shareSmall(view, fellows);
+  const leftMs = patienceMs(view) - (view.nowMs - view.movedMs);
+  if (fellows.length === 0 || leftMs <= 0)
     return { run: runFrom(view, first), untilMs: undefined, why: 'nobody to wait for' };
-  }
-  return view.pieceCount === 1 ? shareSmall(view, fellows, leftMs) : shareLarge(view, fellows, leftMs);
+  return shareLarge(view, fellows, leftMs);
 }
 
 /** One piece: one node fetches it, the others wait for it in a fixed order. */
-function shareSmall(view: ShareOutView, fellows: readonly Fellow[], leftMs: number): Share {
-  const { nowMs, ownRank } = view;
+function shareSmall(view: ShareOutView, fellows: readonly Fellow[]): Share {
+  const { nowMs, ownRank, startedMs, mirrorMs, sizeBytes } = view;
   const go = (why: string): Share => ({ run: { from: 0, to: 1 }, untilMs: undefined, why });
-  const claimed = fellows.filter(({ claim }) => claim?.has(0));
-  for (const fellow of claimed) {
-    const dueMs = (fellow.claim?.dueMs ?? 0) + transferMs(fellow, view.sizeBytes);
-    if (dueMs - view.startedMs > view.mirrorMs * SLOWER_FACTOR + fellow.latencyMs) continue;
-    const untilMs = Math.min(nowMs + leftMs, dueMs + patienceMs(view.mirrorMs));
-    return { run: undefined, untilMs, why: 'another node fetches it' };
+  const latestMs = startedMs + mirrorMs * SLOWER_FACTOR;
+  const slackMs = Math.max(MIN_SLACK_MS, 0.1 * mirrorMs);
+  const claims = fellows.filter(({ claim }) => claim?.has(0));
+  let untilMs: number | undefined;
+  for (const fellow of claims) {
+    const dueMs = (fellow.claim?.dueMs ?? 0) + transferMs(fellow, sizeBytes);
+    if (dueMs + slackMs > nowMs && (view.isBusy || dueMs <= latestMs + fellow.latencyMs))
+      untilMs = Math.min(untilMs ?? Number.POSITIVE_INFINITY, dueMs + slackMs);
   }
-  if (claimed.length > 0) return go('the mirror is quicker than those who fetch it');
+  if (untilMs !== undefined) return { run: undefined, untilMs, why: 'another node fetches it' };
+  if (claims.length > 0) return go('the mirror is quicker than those who fetch it');
   const before = fellows.filter(({ rank }) => rank < ownRank);
   if (before.length === 0) return go('first in order');
   const stepMs = 2 * Math.max(...before.map(({ latencyMs }) => latencyMs)) + ANSWER_MS;
-  const turnMs = view.startedMs + before.length * stepMs;
-  const quickest = Math.min(...before.map((fellow) => transferMs(fellow, view.sizeBytes)));
+  const turnMs = startedMs + before.length * stepMs;
+  const quickest = Math.min(...before.map((fellow) => transferMs(fellow, sizeBytes)));
   // Worth it only if even an immediate claim of theirs would bring it in time.
-  if (stepMs + quickest > view.mirrorMs * 0.1 + MIN_PATIENCE_MS / 10) return go('the mirror is quick enough');
-  if (nowMs >= turnMs) return go('those before in order have not claimed it');
-  return { run: undefined, untilMs: Math.min(turnMs, nowMs + leftMs), why: 'others are first in order' };
+  if (!view.isBusy && stepMs + quickest > mirrorMs * 0.1 + MIN_SLACK_MS) return go('the mirror is quick enough');
+  if (nowMs >= Math.min(turnMs, latestMs)) return go('those before in order have not claimed it');
+  return { run: undefined, untilMs: Math.min(turnMs, latestMs), why: 'others are first in order' };
 }
 
 /**
@@ -200,9 +208,8 @@ function soonest(claims: readonly OpenClaim[], piece: number): OpenClaim | undef
 
 /** Where a fellow is in what it has claimed; undefined when it is done, long overdue or stuck. */
 function claimAt(view: ShareOutView, { claim }: Fellow): OpenClaim | undefined {
-  const { pieceCount, needed, nowMs, mirrorMs } = view;
-  if (!claim || claim.dueMs + patienceMs(mirrorMs) < nowMs || claim.stuckMs > stuckLimitMs(view))
-    return undefined;
+  const { pieceCount, needed, nowMs } = view;
+  if (!claim || claim.dueMs + patienceMs(view) < nowMs || claim.stuckMs > patienceMs(view)) return undefined;
   let at = claim.first;
   while (at < pieceCount && !(claim.has(at) && needed(at))) at += 1;
   if (at >= pieceCount) return undefined;
@@ -213,13 +220,12 @@ function claimAt(view: ShareOutView, { claim }: Fellow): OpenClaim | undefined {
 }
 
 /** What the mirror takes for a piece, for this node alone. */
-function paceMs({ mirrorMs, pieceLength, sizeBytes }: ShareOutView): number {
-  return (mirrorMs * pieceLength) / sizeBytes;
-}
-
-/** A claim whose maker has been at the same piece for longer counts for nothing, whatever it says. */
-export function stuckLimitMs(view: Omit<ShareOutView, 'ownRank' | 'fellows' | 'nowMs'>): number {
-  return Math.max(patienceMs(view.mirrorMs), (3 * view.mirrorMs * view.pieceLength) / view.sizeBytes);
+function paceMs({
+  mirrorMs,
+  pieceLength,
+  sizeBytes,
+}: Pick<ShareOutView, 'mirrorMs' | 'pieceLength' | 'sizeBytes'>): number {
+  return (mirrorMs * Math.min(pieceLength, sizeBytes)) / sizeBytes;
 }
 
 /**
@@ -232,7 +238,7 @@ export function runLimit(
 ): number {
   let limit = run.to;
   // Waited for them long enough: this node goes its own way.
-  if (view.nowMs - view.movedMs >= patienceMs(view.mirrorMs)) return limit;
+  if (view.nowMs - view.movedMs >= patienceMs(view)) return limit;
   for (const fellow of view.fellows) {
     if (fellow.broken) continue;
     const claim = claimAt(view, fellow);
