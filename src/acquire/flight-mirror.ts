@@ -29,8 +29,8 @@ export interface FlightMirrorHost {
   takeBack(piece: number): void;
   /** All bytes of a piece are here; false when they are not what they should be. */
   mirrorPiece(piece: number): boolean;
-  /** New bytes are here. */
-  moved(): void;
+  /** New bytes are here; with them, or not, a piece. */
+  moved(isPiece: boolean): void;
   /** The run is over. */
   mirrorEnded(): void;
 }
@@ -92,7 +92,8 @@ export class FlightMirror {
       bytesPerSecond,
       run,
       usable: this.usable,
-      sharers: Math.max(1, this.#line.flights), isBusy: this.isBusy,
+      sharers: Math.max(1, this.#line.flights),
+      isBusy: this.isBusy,
     };
   }
 
@@ -204,6 +205,7 @@ export class FlightMirror {
     this.#line.add(chunk.length, run.movedMs);
     const to = this.#untilHave(run, offset, offset + chunk.length);
     if (to > offset && !host.write(offset, chunk.subarray(0, to - offset))) return false;
+    const before = run.at;
     while (run.at < run.to && to >= Math.min(pieces.sizeBytes, (run.at + 1) * pieces.pieceLength)) {
       const piece = run.at;
       if (progress.state[piece] === ASKED) host.takeBack(piece);
@@ -211,7 +213,7 @@ export class FlightMirror {
       run.at += 1;
     }
     if (run.at < run.to && host.showsUnfinished) progress.mirrorAt(run.at, to);
-    host.moved();
+    host.moved(run.at > before);
     if (!host.flying || run.at >= run.to) return false;
     // The next piece is here, or on its way from a peer: the run has met the others.
     return !this.#isTaken(run, run.at);

@@ -36,6 +36,9 @@ import {
 } from './plan.ts';
 import { FROM_MIRROR, FROM_NOBODY, FROM_ROOT, Progress } from './progress.ts';
 
+/** Answers of peers are waited for this long even where the mirror is quick; longer while it is busy with other files of ours. */
+const MOMENT_MS = 60;
+const BUSY_MOMENT_MS = 250;
 /** apt gives up after 30 s of silence; the mirror is asked for a few bytes when nothing could be shown for this long. */
 const SILENCE_MS = 8_000;
 /** Without a byte for this long, more peers are asked. */
@@ -239,7 +242,7 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
     if (this.pieces.isSingle) return this.#check(offer);
     this.#keep(piece, origin === FROM_ROOT && this.#trust.isSigned ? 'signed' : 'peer');
     this.#shareOn(piece);
-    this.moved();
+    this.moved(true);
   }
 
   // ---- of what bytes are worth (FlightTrustHost) ----
@@ -306,7 +309,7 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
     if (origin === FROM_NOBODY) return false;
     this.progress.have(kept.index, origin);
     this.#shareOn(kept.index);
-    this.moved();
+    this.moved(true);
     return true;
   }
 
@@ -364,7 +367,8 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
     let answersUntilMs = this.#want && swarms.answersUntilMs(this.#want);
     if (answersUntilMs !== undefined) {
       // Nobody is waited for longer than a tenth of what the mirror would take, but for a short moment.
-      answersUntilMs = Math.min(answersUntilMs, this.#startedMs + Math.max(250, 0.1 * expectedMs));
+      const momentMs = mirror.isBusy ? BUSY_MOMENT_MS : MOMENT_MS;
+      answersUntilMs = Math.min(answersUntilMs, this.#startedMs + Math.max(momentMs, 0.1 * expectedMs));
     }
     // A layer on its way is an answer on its way.
     const { layerSinceMs } = this.#trust;
@@ -526,13 +530,13 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
   }
 
   /** New bytes may be readable, or all are here. */
-  moved(): void {
+  moved(isPiece: boolean): void {
     const { progress } = this;
     this.#movedMs = this.#parts.clock.nowMs();
     this.#bytes.grown(progress.contiguousBytes);
     this.#wakeReaders();
     if (progress.complete) this.#check();
-    else this.#planSoon();
+    else if (isPiece) this.#planSoon();
   }
 
   // ---- what is here ----

@@ -7,6 +7,7 @@ import type { Clock } from '../lib/clock.ts';
 import { RefusedError, UnavailableError } from '../lib/errors.ts';
 import type { TokenBucket } from '../lib/token-bucket.ts';
 import type { Mirror, MirrorAnswer } from '../mirror/mirror.ts';
+import { Gatherer } from './gatherer.ts';
 
 export interface MirrorRunOptions {
   readonly mirror: Mirror;
@@ -104,20 +105,32 @@ async function stream(
   const modified = Date.parse(answer.headers.get('last-modified') ?? '');
   if (!Number.isNaN(modified)) options.dated(modified);
   let at = answer.status === 206 ? from : 0;
-  for await (const chunk of answer.body) {
-    const start = at;
-    at += chunk.length;
-    if (at <= from) continue;
-    if (at > options.sizeBytes)
-      throw new UnavailableError(`${locationName(options.at)}: more bytes than the index says`);
-    const useful = start < from ? chunk.subarray(from - start) : chunk;
-    reached(at);
-    if (!options.bytes(at - useful.length, useful)) return 'enough';
-    const waitMs = options.bucket.spend(chunk.length, options.clock.nowMs());
-    if (waitMs > 0) await pause(options.clock, waitMs);
-    if (at >= options.to) return 'end';
+  const gathered = new Gatherer(options.clock, (offset, bytes) => {
+    reached(offset + bytes.length);
+    return options.bytes(offset, bytes);
+  });
+  try {
+    return await pump();
+  } finally {
+    gathered.flush();
+    gathered.drop();
   }
-  return 'end';
+
+  async function pump(): Promise<'end' | 'enough'> {
+    for await (const chunk of answer.body) {
+      const start = at;
+      at += chunk.length;
+      if (at <= from) continue;
+      if (at > options.sizeBytes)
+        throw new UnavailableError(`${locationName(options.at)}: more bytes than the index says`);
+      const useful = start < from ? chunk.subarray(from - start) : chunk;
+      if (!gathered.add(at - useful.length, useful)) return 'enough';
+      const waitMs = options.bucket.spend(chunk.length, options.clock.nowMs());
+      if (waitMs > 0) await pause(options.clock, waitMs);
+      if (at >= options.to) break;
+    }
+    return gathered.flush() ? 'end' : 'enough';
+  }
 }
 
 async function discard(answer: MirrorAnswer): Promise<void> {

@@ -105,7 +105,7 @@ export interface Decision {
 /** What apt will read within this time, at the rate at which peers deliver, is asked for in order; at least one MiB. */
 const WINDOW_MS = 500;
 const MIN_WINDOW_BYTES = 1024 * 1024;
-const MIN_STALL_MS = 1_000;
+const MIN_STALL_MS = 500;
 const MAX_STALL_MS = 3_000;
 const MIRROR_STALL_MS = 1_000;
 /** Peers may take this much longer than the mirror before it is called: less isn't worth its bytes. */

@@ -111,7 +111,8 @@ function shareSmall(view: ShareOutView, fellows: readonly Fellow[]): Share {
   const turnMs = startedMs + before.length * stepMs;
   const quickest = Math.min(...before.map((fellow) => transferMs(fellow, sizeBytes)));
   // Worth it only if even an immediate claim of theirs would bring it in time.
-  if (!view.isBusy && stepMs + quickest > mirrorMs * 0.1 + MIN_SLACK_MS) return go('the mirror is quick enough');
+  if (!view.isBusy && stepMs + quickest > mirrorMs * 0.1 + MIN_SLACK_MS)
+    return go('the mirror is quick enough');
   if (nowMs >= Math.min(turnMs, latestMs)) return go('those before in order have not claimed it');
   return { run: undefined, untilMs: Math.min(turnMs, latestMs), why: 'others are first in order' };
 }

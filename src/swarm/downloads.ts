@@ -35,6 +35,8 @@ const MIN_WINDOW_BYTES = 64 * 1024;
 const MAX_WINDOW_BYTES = 16 * 1024 * 1024;
 /** As long as this a peer may owe and be silent before it counts as stalled (plan.ts has the same). */
 const STALL_MS = 500;
+/** Less than this doesn't end a silence: who sends a byte now and then stalls, too. */
+const SIGN_OF_LIFE_BYTES = 4 * 1024;
 /** A peer that stalled is asked again after this. */
 const FORGIVEN_AFTER_MS = 10_000;
 /** Payload that nobody asked for is dropped; beyond this much the peer is closed. */
@@ -52,6 +54,8 @@ export class Downloads {
   #owesSinceMs: number | undefined;
   /** Until when a debt counts that was taken back unpaid. */
   #forgivenMs = 0;
+  /** Bytes that have come since the last sign of life. */
+  #driblet = 0;
   #awaitingFirst = false;
   #unaskedBytes = 0;
   /** Of cancelled requests that were answered neither by PIECE nor by REJECT. */
@@ -193,7 +197,11 @@ export class Downloads {
     current.bytes.set(bytes, current.at);
     current.at += bytes.length;
     const now = this.#host.clock.nowMs();
-    this.#owesSinceMs = now;
+    this.#driblet += bytes.length;
+    if (this.#driblet >= SIGN_OF_LIFE_BYTES) {
+      this.#driblet = 0;
+      this.#owesSinceMs = now;
+    }
     this.#rate.add(bytes.length, now);
     this.#host.downloaded(bytes.length);
   }
