@@ -58,7 +58,9 @@ export class FlightOffers {
   /** A piece that was asked of it won't come, or isn't what it said. */
   failed(offer: Offer, piece: number): void {
     const { state, askedOf } = this.#progress;
-    this.#letDowns.add(addressGroup(offer.peer.address), piece, this.#clock.nowMs());
+    // One that chokes, or gives it to another first, has said so: it isn't let down.
+    if (!offer.peer.choked && !offer.isHeldBack(piece))
+      this.#letDowns.add(addressGroup(offer.peer.address), piece, this.#clock.nowMs());
     if (state[piece] === ASKED && askedOf[piece] === this.#ids.get(offer)) this.#progress.missing(piece);
     offer.set(piece, false);
   }
@@ -96,6 +98,7 @@ export class FlightOffers {
         id,
         has: isBarred ? (piece) => !isBarred(piece) && may.has(piece) : may.has,
         all: may.all && !isBarred,
+        promises: (piece) => offer.isHeldBack(piece),
         roomBytes: this.#roomBytes(offer, id),
         bytesPerSecond: peer.bytesPerSecond(),
         latencyMs: peer.latencyMs,

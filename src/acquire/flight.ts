@@ -386,6 +386,7 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
       askedOf: this.progress.askedOf,
       head: this.progress.head,
       haveBytes: this.progress.haveBytes,
+      quietMs: nowMs - this.#movedMs,
       shown: this.progress.rootReleased,
       // A transfer that carries the mirror's date takes nothing unproven while the mirror works.
       offers:

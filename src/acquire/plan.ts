@@ -26,6 +26,8 @@ export interface OfferView {
   /** Index by which the decision names the offer. */
   readonly id: number;
   has(piece: number): boolean;
+  /** It has the piece, gives it to another first, and will say when it may be asked. */
+  readonly promises?: (piece: number) => boolean;
   /** It has every piece: then nobody needs to look which. */
   readonly all?: boolean;
   /** Bytes that may be asked for now without filling the peer's queue. */
@@ -70,6 +72,8 @@ export interface FlightView {
   /** First piece that isn't here: what apt waits for. */
   readonly head: number;
   readonly haveBytes: number;
+  /** For how long no bytes have come. */
+  readonly quietMs: number;
   /** Whether apt sees what peers bring before the whole is proven; if not, their order is no concern of apt's. */
   readonly shown: boolean;
   readonly offers: readonly OfferView[];
@@ -106,7 +110,10 @@ export interface Decision {
 const WINDOW_MS = 500;
 const MIN_WINDOW_BYTES = 1024 * 1024;
 const MIN_STALL_MS = 500;
-const MAX_STALL_MS = 3_000;
+/** In a crowd each waits for its turn at each, seconds on slow lines: what comes late is no reason to ask for it twice. */
+const MAX_STALL_MS = 8_000;
+/** Who gives a piece to another first says within a second that it may be asked for (docs/protocol.md "Uploads"). */
+const PROMISE_MS = 1_200;
 const MIRROR_STALL_MS = 1_000;
 /** Peers may take this much longer than the mirror before it is called: less isn't worth its bytes. */
 const SLOWER_FACTOR = 1.1;
@@ -271,7 +278,9 @@ function shareOfUncovered(
   free: Free,
 ): Pick<Share, 'run' | 'why'> | undefined {
   if (live.some((o) => o.all)) return undefined;
-  const bare = (piece: number) => free(piece) && !live.some((o) => o.has(piece));
+  const isPromised =
+    view.quietMs < PROMISE_MS ? (piece: number) => live.some((o) => o.promises?.(piece)) : () => false;
+  const bare = (piece: number) => free(piece) && !live.some((o) => o.has(piece)) && !isPromised(piece);
   if (view.share) return view.share(bare);
   let from = view.head;
   while (from < view.pieces.length && !bare(from)) from += 1;

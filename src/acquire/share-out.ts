@@ -66,6 +66,9 @@ export interface Share {
 
 /** Waiting may make this node at most so much slower than the mirror alone. */
 const SLOWER_FACTOR = 1.1;
+/** While other files of this node come from the mirror nothing is lost by waiting, within reason: who claims may be lying. */
+const BUSY_FACTOR = 3;
+const BUSY_GRACE_MS = 1_000;
 const MIN_PATIENCE_MS = 300;
 /** Nothing comes before a piece is complete: time for so many of them. */
 const PATIENT_PIECES = 3;
@@ -94,13 +97,14 @@ export function shareOut(view: ShareOutView): Share {
 function shareSmall(view: ShareOutView, fellows: readonly Fellow[]): Share {
   const { nowMs, ownRank, startedMs, mirrorMs, sizeBytes } = view;
   const go = (why: string): Share => ({ run: { from: 0, to: 1 }, untilMs: undefined, why });
-  const latestMs = startedMs + mirrorMs * SLOWER_FACTOR;
+  const latestMs =
+    startedMs + (view.isBusy ? BUSY_FACTOR * mirrorMs + BUSY_GRACE_MS : mirrorMs * SLOWER_FACTOR);
   const slackMs = Math.max(MIN_SLACK_MS, 0.1 * mirrorMs);
   const claims = fellows.filter(({ claim }) => claim?.has(0));
   let untilMs: number | undefined;
   for (const fellow of claims) {
     const dueMs = (fellow.claim?.dueMs ?? 0) + transferMs(fellow, sizeBytes);
-    if (dueMs + slackMs > nowMs && (view.isBusy || dueMs <= latestMs + fellow.latencyMs))
+    if (dueMs + slackMs > nowMs && dueMs <= latestMs + fellow.latencyMs)
       untilMs = Math.min(untilMs ?? Number.POSITIVE_INFINITY, dueMs + slackMs);
   }
   if (untilMs !== undefined) return { run: undefined, untilMs, why: 'another node fetches it' };
@@ -131,7 +135,7 @@ function shareLarge(view: ShareOutView, fellows: readonly Fellow[], leftMs: numb
     return { run: { from: own, to: inside.to }, untilMs: undefined, why: 'own part' };
   }
   const free = segments.find(({ paceMs }) => paceMs === undefined);
-  if (free) return { run: free, untilMs: undefined, why: 'unclaimed' };
+  if (free) return { run: { from: free.from, to: free.to }, untilMs: undefined, why: 'unclaimed' };
   let furthest: Segment | undefined;
   for (const segment of segments) if (!furthest || timeOf(segment) > timeOf(furthest)) furthest = segment;
   if (furthest) {

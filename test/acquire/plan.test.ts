@@ -40,6 +40,7 @@ interface Scene {
   readonly pieces?: string;
   readonly answersUntilMs?: number;
   readonly shown?: boolean;
+  readonly quietMs?: number;
   readonly draw?: () => number;
 }
 
@@ -65,6 +66,7 @@ function view({
     haveBytes: state.filter((s) => s === HAVE).length * pieceLength,
     offers,
     mirror: { ...MIRROR, ...mirror },
+    quietMs: rest.quietMs ?? 0,
     shown: rest.shown ?? true,
     answersUntilMs: rest.answersUntilMs,
     draw: rest.draw ?? (() => 0.5),
@@ -222,13 +224,13 @@ describe('planFlight() with peers that stall', () => {
     ]);
   });
 
-  test('half a second of silence is nothing on a slow mirror, three seconds always are too much', () => {
+  test('half a second of silence is nothing on a slow mirror, eight seconds always are too much', () => {
     const slow = { bytesPerSecond: 100 * KIB };
     const at = (silentMs: number) =>
       planFlight(view({ pieces: '1111....', offers: [peer(1, { ...silent, silentMs })], mirror: slow }))
         .mirror.kind;
-    expect(at(1_000)).toBe('keep');
-    expect(at(3_000)).toBe('start');
+    expect(at(2_000)).toBe('keep');
+    expect(at(8_000)).toBe('start');
   });
 });
 
@@ -309,7 +311,7 @@ describe('planFlight() with peers that are slower than the mirror', () => {
 /** Every invariant of one decision. */
 function check(v: FlightView): void {
   const { requests, mirror } = planFlight(v);
-  const stalled = new Set(v.offers.filter((o) => o.silentMs >= 3_000).map((o) => o.id));
+  const stalled = new Set(v.offers.filter((o) => o.silentMs >= 8_000).map((o) => o.id));
   const room = new Map(v.offers.map((o) => [o.id, o.roomBytes]));
   const seen = new Set<number>();
   for (const { offer: id, piece } of requests) {
@@ -357,7 +359,7 @@ describe('planFlight() in any situation', () => {
           bytesPerSecond: one(undefined, 0, 10 * KIB, MIB, 100 * MIB),
           latencyMs: one(0, 1, 20, 500),
           queuedBytes: one(0, 16 * KIB, 4 * MIB),
-          silentMs: one(0, 0, 0, 499, 700, 3_000, 60_000),
+          silentMs: one(0, 0, 0, 499, 700, 8_000, 60_000),
         });
       });
       const letters = ['.', '#', '0', '1', '2', '9'];
@@ -475,6 +477,7 @@ function simulate(seed: number, mirrorWorks: boolean): number {
     const decision = planFlight({
       nowMs: now,
       shown: true,
+      quietMs: 0,
       sizeBytes: count * pieceLength,
       pieceLength,
       pieces,

@@ -1,0 +1,43 @@
+import { describe, expect, test } from 'bun:test';
+import { MirrorLines } from '../../src/acquire/mirror-lines.ts';
+
+const KNOWN = { latencyMs: 20, bytesPerSecond: 1_000_000 };
+
+describe('MirrorLine', () => {
+  test('share() is what is known, divided by the flights under way', () => {
+    const line = new MirrorLines().of('ftp.de.debian.org');
+    expect(line.share(KNOWN, 0)).toBe(1_000_000);
+    line.flights = 10;
+    expect(line.share(KNOWN, 0)).toBe(100_000);
+  });
+
+  test('share() follows what all runs together bring', () => {
+    const line = new MirrorLines().of('ftp.de.debian.org');
+    line.flights = 2;
+    line.begin(0);
+    line.begin(0);
+    for (let now = 10; now <= 2_000; now += 10) {
+      line.add(1_000, now);
+      line.add(1_000, now);
+    }
+    expect(line.share(KNOWN, 2_000)).toBeCloseTo(100_000, -4);
+    expect(line.runs).toBe(2);
+  });
+
+  test('what was measured long ago does not speak against the mirror', () => {
+    const line = new MirrorLines().of('ftp.de.debian.org');
+    line.begin(0);
+    for (let now = 10; now <= 2_000; now += 10) line.add(1_000, now);
+    line.end(2_000);
+    expect(line.share(KNOWN, 3_000)).toBeLessThan(200_000);
+    expect(line.share(KNOWN, 60_000)).toBe(1_000_000);
+  });
+
+  test('hosts that nothing comes from are forgotten, those in use are kept', () => {
+    const lines = new MirrorLines();
+    const used = lines.of('used.example');
+    used.flights = 1;
+    for (let i = 0; i < 200; i += 1) lines.of(`host${i}.example`);
+    expect(lines.of('used.example')).toBe(used);
+  });
+});
