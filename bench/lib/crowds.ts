@@ -102,6 +102,14 @@ export const CROWDS: readonly Crowd[] = [
     scenario: oneFile(SMALL_BYTES, withinASecond),
   },
   {
+    name: 'flash-wide',
+    title: '60 KB, all within a second, mirror of 1 Gbit/s',
+    sizes: [16, 256, 1024, 10_000],
+    scenario: oneFile(SMALL_BYTES, withinASecond, {
+      mirror: { upBytesPerSecond: 1000 * MBIT, latencyMs: 10 },
+    }),
+  },
+  {
     name: 'flash-small-nat',
     title: '60 KB, all within a second, half behind NAT',
     sizes: MANY,

@@ -126,7 +126,7 @@ export class FlightMirror {
       () => this.#ended(run, undefined),
       (error) => this.#ended(run, error),
     );
-    this.#tellClaim();
+    this.tellClaim();
   }
 
   /** Fetches bytes [from, to), beside any run, for a look at them. Nothing comes of it when it fails. */
@@ -170,7 +170,7 @@ export class FlightMirror {
     if (!run) return;
     run.to = Math.min(run.to, limit(run));
     if (run.to <= run.at) this.rest();
-    else this.#tellClaim();
+    else this.tellClaim();
   }
 
   /** Peers bring the rest: the run ends as soon as the connection allows. */
@@ -234,7 +234,7 @@ export class FlightMirror {
   }
 
   /** What we are fetching from the mirror, to all that look for the same file. */
-  #tellClaim(): void {
+  tellClaim(): void {
     const { crowd, pieces } = this.#host;
     const run = this.#run;
     if (!run || !crowd) return;

@@ -407,7 +407,8 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
     const startedMs = this.#startedMs;
     const movedMs = this.#movedMs;
     const view = { mirrorMs, isBusy, startedMs, movedMs, sizeBytes, pieceLength, pieceCount };
-    if (pieceCount > 1) {
+    if (pieceCount === 1) this.#mirror.tellClaim();
+    else {
       const needed = (piece: number) => this.progress.state[piece] !== HAVE;
       this.#mirror.shorten((run) => crowd.limit({ ...view, needed }, run));
     }

@@ -197,7 +197,8 @@ function withoutPeers(view: FlightView, stalled: boolean): Decision {
   const keep = KEEP;
   if (mirror.run) {
     if (view.share || head >= mirror.run.at) {
-      return { requests: [], mirror: keep, wakeAtMs: undefined, why: 'mirror only' };
+      const wakeAtMs = view.share && nowMs + REVIEW_MS;
+      return { requests: [], mirror: keep, wakeAtMs, why: 'mirror only' };
     }
     const why = 'apt waits for a piece before the run';
     return { requests: [], mirror: STOP, wakeAtMs: undefined, why };

@@ -69,6 +69,11 @@ const SLOWER_FACTOR = 1.1;
 /** While other files of this node come from the mirror nothing is lost by waiting, within reason: who claims may be lying. */
 const BUSY_FACTOR = 3;
 const BUSY_GRACE_MS = 1_000;
+/** The more want the same at the same moment, the more likely it is that the mirror is slower than it looks. */
+const GRACE_A_FELLOW_MS = 30;
+const MANY_FELLOWS = 10;
+/** The last in order waits so much longer than the first. */
+const LONGEST_ORDER_MS = 1_000;
 const MIN_PATIENCE_MS = 300;
 /** Nothing comes before a piece is complete: time for so many of them. */
 const PATIENT_PIECES = 3;
@@ -93,13 +98,17 @@ export function shareOut(view: ShareOutView): Share {
   return shareLarge(view, fellows, leftMs);
 }
 
-/** One piece: one node fetches it, the others wait for it in a fixed order. */
+/**
+ * One piece: one node fetches it, the others wait for it in a fixed order. In a wide swarm those before us may wait for
+ * others in their turn, and never claim: what they wait for reaches us through them, one transfer later.
+ */
 function shareSmall(view: ShareOutView, fellows: readonly Fellow[]): Share {
   const { nowMs, ownRank, startedMs, mirrorMs, sizeBytes } = view;
   const go = (why: string): Share => ({ run: { from: 0, to: 1 }, untilMs: undefined, why });
+  const graceMs = GRACE_A_FELLOW_MS * Math.min(fellows.length, MANY_FELLOWS);
   const latestMs =
-    startedMs + (view.isBusy ? BUSY_FACTOR * mirrorMs + BUSY_GRACE_MS : mirrorMs * SLOWER_FACTOR);
-  const slackMs = Math.max(MIN_SLACK_MS, 0.1 * mirrorMs);
+    startedMs + graceMs + (view.isBusy ? BUSY_FACTOR * mirrorMs + BUSY_GRACE_MS : mirrorMs * SLOWER_FACTOR);
+  const slackMs = Math.max(MIN_SLACK_MS, 0.1 * mirrorMs, graceMs);
   const claims = fellows.filter(({ claim }) => claim?.has(0));
   let untilMs: number | undefined;
   for (const fellow of claims) {
@@ -108,17 +117,20 @@ function shareSmall(view: ShareOutView, fellows: readonly Fellow[]): Share {
       untilMs = Math.min(untilMs ?? Number.POSITIVE_INFINITY, dueMs + slackMs);
   }
   if (untilMs !== undefined) return { run: undefined, untilMs, why: 'another node fetches it' };
-  if (claims.length > 0) return go('the mirror is quicker than those who fetch it');
   const before = fellows.filter(({ rank }) => rank < ownRank);
   if (before.length === 0) return go('first in order');
   const stepMs = 2 * Math.max(...before.map(({ latencyMs }) => latencyMs)) + ANSWER_MS;
-  const turnMs = startedMs + before.length * stepMs;
   const quickest = Math.min(...before.map((fellow) => transferMs(fellow, sizeBytes)));
+  const waveMs = claims.length > 0 ? 0 : mirrorMs + quickest + slackMs;
+  const turnMs = Math.min(startedMs + waveMs, latestMs) + Math.min(before.length * stepMs, LONGEST_ORDER_MS);
   // Worth it only if even an immediate claim of theirs would bring it in time.
-  if (!view.isBusy && stepMs + quickest > mirrorMs * 0.1 + MIN_SLACK_MS)
+  if (startedMs + stepMs + mirrorMs + quickest > latestMs + MIN_SLACK_MS)
     return go('the mirror is quick enough');
-  if (nowMs >= Math.min(turnMs, latestMs)) return go('those before in order have not claimed it');
-  return { run: undefined, untilMs: Math.min(turnMs, latestMs), why: 'others are first in order' };
+  if (nowMs >= turnMs)
+    return go(
+      claims.length > 0 ? 'those who fetch it are late' : 'those before in order have not claimed it',
+    );
+  return { run: undefined, untilMs: turnMs, why: 'others are first in order' };
 }
 
 /**
