@@ -40,12 +40,19 @@ interface Run {
   at: number;
   to: number;
   readonly from: number;
+  readonly startedMs: number;
+  /** Bytes of the file before this one have come, as far as the run goes. */
+  reached: number;
   /** Pieces asked of peers when it began: it may overtake them. Those asked later it stops at. */
   readonly overtakes: ReadonlySet<number>;
   /** When it last brought something, or began. */
   movedMs: number;
   readonly abort: AbortController;
 }
+
+/** A run's first bytes come in bursts: they are no measure of its rate before so many of them, or so long. */
+const YOUNG_BYTES = 64 * 1024;
+const YOUNG_MS = 2_000;
 
 const diary = log.withTag('acquire');
 
@@ -84,8 +91,7 @@ export class FlightMirror {
   /** What the plan needs to know. */
   view(nowMs: number): MirrorView {
     const estimate = this.#parts.mirror.estimate(this.#host.at.host);
-    const own = this.#run && this.#rate.at(nowMs);
-    const bytesPerSecond = Math.max(1, own ?? this.#line.share(estimate, nowMs));
+    const bytesPerSecond = Math.max(1, this.#ownRate(nowMs) ?? this.#line.share(estimate, nowMs));
     const run = this.#run && { at: this.#run.at, to: this.#run.to, silentMs: nowMs - this.#run.movedMs };
     return {
       latencyMs: estimate.latencyMs,
@@ -97,6 +103,15 @@ export class FlightMirror {
     };
   }
 
+  /** What this flight's run has been measured to bring; undefined while that says nothing yet. */
+  #ownRate(nowMs: number): number | undefined {
+    const run = this.#run;
+    if (!run) return undefined;
+    const isYoung =
+      nowMs - run.startedMs < YOUNG_MS && run.reached - this.#host.pieces.offset(run.from) < YOUNG_BYTES;
+    return isYoung ? undefined : this.#rate.at(nowMs);
+  }
+
   /** Streams pieces [from, to), and tells those who look for the same file. */
   start(from: number, to: number): void {
     const { pieces, progress, at } = this.#host;
@@ -104,7 +119,16 @@ export class FlightMirror {
     const overtakes = new Set<number>();
     for (let piece = from; piece < to; piece += 1) if (progress.state[piece] === ASKED) overtakes.add(piece);
     const movedMs = clock.nowMs();
-    const run: Run = { from, at: from, to, overtakes, movedMs, abort: new AbortController() };
+    const run: Run = {
+      from,
+      at: from,
+      to,
+      reached: pieces.offset(from),
+      startedMs: movedMs,
+      overtakes,
+      movedMs,
+      abort: new AbortController(),
+    };
     this.#run = run;
     this.#rate.begin(movedMs);
     this.#line.begin(movedMs);
@@ -201,6 +225,7 @@ export class FlightMirror {
     this.#parts.fromMirror(chunk.length);
     this.bytes += chunk.length;
     run.movedMs = this.#parts.clock.nowMs();
+    run.reached = offset + chunk.length;
     this.#rate.add(chunk.length, run.movedMs);
     this.#line.add(chunk.length, run.movedMs);
     const to = this.#untilHave(run, offset, offset + chunk.length);
@@ -239,7 +264,7 @@ export class FlightMirror {
     const run = this.#run;
     if (!run || !crowd) return;
     const { latencyMs, bytesPerSecond } = this.view(this.#parts.clock.nowMs());
-    const left = Math.min((run.to - run.at) * pieces.pieceLength, pieces.sizeBytes);
+    const left = Math.max(0, Math.min(run.to * pieces.pieceLength, pieces.sizeBytes) - run.reached);
     crowd.claim(run.at, run.to, (this.bytes === 0 ? latencyMs : 0) + (left / bytesPerSecond) * 1000);
   }
 

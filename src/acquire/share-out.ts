@@ -69,6 +69,8 @@ const SLOWER_FACTOR = 1.1;
 /** While other files of this node come from the mirror nothing is lost by waiting, within reason: who claims may be lying. */
 const BUSY_FACTOR = 3;
 const BUSY_GRACE_MS = 1_000;
+/** Who has waited for a claim in vain goes on waiting, as long as that is quicker than to begin now; until then at most. */
+const SUNK_FACTOR = 1.5;
 /** The more want the same at the same moment, the more likely it is that the mirror is slower than it looks. */
 const GRACE_A_FELLOW_MS = 30;
 const MANY_FELLOWS = 10;
@@ -113,7 +115,10 @@ function shareSmall(view: ShareOutView, fellows: readonly Fellow[]): Share {
   let untilMs: number | undefined;
   for (const fellow of claims) {
     const dueMs = (fellow.claim?.dueMs ?? 0) + transferMs(fellow, sizeBytes);
-    if (dueMs + slackMs > nowMs && dueMs <= latestMs + fellow.latencyMs)
+    const isInTime = dueMs <= latestMs + fellow.latencyMs;
+    // Later than hoped, but sooner than the mirror would be from now on.
+    const isSooner = dueMs <= nowMs + mirrorMs && nowMs < startedMs + graceMs + SUNK_FACTOR * mirrorMs;
+    if (dueMs + slackMs > nowMs && (isInTime || isSooner))
       untilMs = Math.min(untilMs ?? Number.POSITIVE_INFINITY, dueMs + slackMs);
   }
   if (untilMs !== undefined) return { run: undefined, untilMs, why: 'another node fetches it' };

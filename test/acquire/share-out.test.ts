@@ -156,16 +156,20 @@ describe('shareOut() of one piece', () => {
     expect(shareOut(view({ ...small, fellows, nowMs: (waiting.untilMs ?? 0) + 1 })).run).toBeDefined();
   });
 
-  test('a claim that would come later than the mirror makes nobody wait', () => {
-    const fellows = [fellow('a', { claim: claim(0, 1, { dueMs: 2_500 }) })];
-    expect(shareOut(view({ ...small, fellows })).why).toContain('quicker');
+  test('a claim that would come later than the mirror is waited for no longer than the order asks', () => {
+    const fellows = [fellow('a', { claim: claim(0, 1, { dueMs: 4_000 }) })];
+    const { untilMs } = shareOut(view({ ...small, fellows }));
+    expect(untilMs).toBeLessThan(NOW + 100);
+    expect(shareOut(view({ ...small, fellows, nowMs: untilMs ?? 0 })).run).toBeDefined();
+    const last = [fellow('z', { claim: claim(0, 1, { dueMs: 4_000 }) })];
+    expect(shareOut(view({ ...small, fellows: last })).run).toBeDefined();
   });
 
   test('while the mirror is busy with other files of ours a late claim is waited for, but no absurd one', () => {
-    const late = [fellow('a', { claim: claim(0, 1, { dueMs: 2_500 }) })];
-    expect(shareOut(view({ ...small, fellows: late, isBusy: true })).run).toBeUndefined();
+    const late = [fellow('a', { claim: claim(0, 1, { dueMs: 4_000 }) })];
+    expect(shareOut(view({ ...small, fellows: late, isBusy: true })).untilMs).toBeGreaterThan(NOW + 4_000);
     const absurd = [fellow('a', { claim: claim(0, 1, { dueMs: 3_600_000 }) })];
-    expect(shareOut(view({ ...small, fellows: absurd, isBusy: true })).run).toBeDefined();
+    expect(shareOut(view({ ...small, fellows: absurd, isBusy: true })).untilMs).toBeLessThan(NOW + 100);
   });
 
   test('where the mirror is quick nobody waits for an order', () => {
