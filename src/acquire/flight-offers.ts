@@ -104,6 +104,7 @@ export class FlightOffers {
         latencyMs: peer.latencyMs,
         queuedBytes: peer.queuedBytes,
         silentMs: peer.silentMs(),
+        waiting: () => peer.waiting(offer),
       });
     }
     return usable;

@@ -37,6 +37,8 @@ export interface OfferView {
   readonly latencyMs: number;
   /** Asked for and not yet here, all flights together. */
   readonly queuedBytes: number;
+  /** Pieces that were asked of it of which nothing has come yet → bytes that it owes us before them. */
+  readonly waiting?: () => ReadonlyMap<number, number>;
   /** How long it has owed us bytes without sending any. */
   readonly silentMs: number;
 }
@@ -115,6 +117,11 @@ const MAX_STALL_MS = 8_000;
 /** Who gives a piece to another first says within a second that it may be asked for (docs/protocol.md "Uploads"). */
 const PROMISE_MS = 1_200;
 const MIRROR_STALL_MS = 1_000;
+/** Of a peer that hasn't delivered anything yet. */
+const ASSUMED_RATE = 4 * 1024 * 1024;
+/** A piece that waits this long at one peer may be asked of another whose queue is as short as that. */
+const DEEP_MS = 1_000;
+const QUICK_MS = 500;
 /** Peers may take this much longer than the mirror before it is called: less isn't worth its bytes. */
 const SLOWER_FACTOR = 1.1;
 const SLOWER_GRACE_MS = 200;
@@ -145,7 +152,7 @@ export function planFlight(view: FlightView): Decision {
   const peersSlower = mirror.usable && !inTime(peersMs);
   const proven = inTime(peersMsAt(rateOf(live, 0, sharers)));
 
-  const free = freePieces(view, live);
+  const free = freePieces(view, live, live.length > 1 ? queuedTooDeep(live) : undefined);
   const requests = assign(view, live, free, peersSlower || (mirror.run !== undefined && !proven));
   // Pieces that nobody has who could be asked: waiting for peers won't bring them.
   const uncovered = mirror.usable && !mirror.run ? shareOfUncovered(view, live, free) : undefined;
@@ -242,9 +249,41 @@ function rateOf(offers: readonly OfferView[], unmeasured: number, sharers = 1): 
 
 type Free = (piece: number) => boolean;
 
-function freePieces({ pieces, askedOf }: FlightView, live: readonly OfferView[]): Free {
+function freePieces(
+  { pieces, askedOf }: FlightView,
+  live: readonly OfferView[],
+  isTooDeep?: (piece: number) => boolean,
+): Free {
   const ids = new Set(live.map((o) => o.id));
-  return (piece) => pieces[piece] === MISSING || (pieces[piece] === ASKED && !ids.has(askedOf[piece] ?? -1));
+  return (piece) =>
+    pieces[piece] === MISSING ||
+    (pieces[piece] === ASKED && (!ids.has(askedOf[piece] ?? -1) || isTooDeep?.(piece) === true));
+}
+
+/**
+ * Pieces that wait so deep in the queue of one peer that another would bring them in half the time. Nothing of them has
+ * come yet, so a CANCEL costs nobody anything. So a crowd's pieces spread from those that have them by now, rather than
+ * all from the one that had them first.
+ */
+function queuedTooDeep(live: readonly OfferView[]): ((piece: number) => boolean) | undefined {
+  const others = live.filter((o) => o.roomBytes > 0 && dueMs(o) < QUICK_MS);
+  if (others.length === 0) return undefined;
+  const late = new Set<number>();
+  for (const offer of live) {
+    const { bytesPerSecond, queuedBytes } = offer;
+    if (bytesPerSecond === undefined || (queuedBytes / bytesPerSecond) * 1000 < DEEP_MS) continue;
+    for (const [piece, aheadBytes] of offer.waiting?.() ?? []) {
+      const ownMs = (aheadBytes / bytesPerSecond) * 1000;
+      if (ownMs >= DEEP_MS && others.some((o) => o !== offer && o.has(piece) && 2 * dueMs(o) < ownMs))
+        late.add(piece);
+    }
+  }
+  return late.size > 0 ? (piece) => late.has(piece) : undefined;
+}
+
+/** When the last of what is queued at a peer should be here. */
+function dueMs({ latencyMs, queuedBytes, bytesPerSecond }: OfferView): number {
+  return latencyMs + (queuedBytes / Math.max(bytesPerSecond ?? ASSUMED_RATE, 1)) * 1000;
 }
 
 /** The first run of pieces the mirror may stream: missing, or asked of a peer that would bring it later than the mirror. */
@@ -317,9 +356,9 @@ function quickest(live: readonly OfferView[], room: readonly number[], piece: nu
     const left = room[at] ?? 0;
     if (left <= 0 || !offer.has(piece)) return;
     const queued = offer.queuedBytes + (offer.roomBytes - left);
-    const dueMs = offer.latencyMs + (queued / Math.max(offer.bytesPerSecond ?? 4 * 1024 * 1024, 1)) * 1000;
-    if (dueMs < bestMs) {
-      bestMs = dueMs;
+    const due = offer.latencyMs + (queued / Math.max(offer.bytesPerSecond ?? ASSUMED_RATE, 1)) * 1000;
+    if (due < bestMs) {
+      bestMs = due;
       best = at;
     }
   });

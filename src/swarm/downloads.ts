@@ -129,6 +129,18 @@ export class Downloads {
     }
   }
 
+  /** Pieces of this offer of which nothing has come yet → bytes that were asked for before them, in the order of asking. */
+  waiting(offer: Offer): Map<number, number> {
+    const waiting = new Map<number, number>();
+    let ahead = 0;
+    for (const asked of this.#asked.values()) {
+      const hasBegun = asked.receivedBytes > 0 || this.#current?.asked === asked;
+      if (asked.offer === offer && !hasBegun) waiting.set(asked.piece, ahead);
+      ahead += asked.offer.pieces.size(asked.piece) - asked.receivedBytes;
+    }
+    return waiting;
+  }
+
   cancel(offer: Offer, piece: number): void {
     const number = offer.firstPiece + piece;
     const asked = this.#asked.get(number);

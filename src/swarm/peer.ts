@@ -306,6 +306,11 @@ export class Peer implements FramerSink {
     });
   }
 
+  /** Pieces asked of this offer of which nothing has come yet → bytes asked for before them. */
+  waiting(offer: Offer): ReadonlyMap<number, number> {
+    return this.#downloads.waiting(offer);
+  }
+
   /** The piece layer under the root that this peer stated. Rejects when it can't or won't give it. */
   layer(offer: Offer): Promise<Uint8Array> {
     if (!offer.root) return Promise.reject(new ProtocolError('no root stated'));

@@ -234,6 +234,30 @@ describe('planFlight() with peers that stall', () => {
   });
 });
 
+describe('planFlight() with pieces that wait deep in one peer’s queue', () => {
+  const waiting = () => new Map([0, 1, 2, 3].map((piece) => [piece, piece * 256 * KIB]));
+  const busy = peer(1, { bytesPerSecond: 128 * KIB, queuedBytes: MIB, roomBytes: 0, waiting });
+  const deep = { pieces: '1111####', mirror: { bytesPerSecond: 100 * KIB } };
+
+  test('those that another would bring in half the time are asked of that one', () => {
+    const offers = [busy, peer(2, { bytesPerSecond: MIB })];
+    expect(asked(planFlight(view({ ...deep, offers })))).toEqual(['1@2', '2@2', '3@2']);
+  });
+
+  test('they stay where they are when nobody else has them, or is as busy', () => {
+    expect(asked(planFlight(view({ ...deep, offers: [busy, peer(2, { has: () => false })] })))).toEqual([]);
+    const also = peer(2, { bytesPerSecond: 128 * KIB, queuedBytes: 512 * KIB });
+    expect(asked(planFlight(view({ ...deep, offers: [busy, also] })))).toEqual([]);
+  });
+
+  test('a piece of which something has come stays', () => {
+    const begun = { ...busy, waiting: () => new Map([[3, 768 * KIB]]) };
+    expect(asked(planFlight(view({ ...deep, offers: [begun, peer(2, { bytesPerSecond: MIB })] })))).toEqual([
+      '3@2',
+    ]);
+  });
+});
+
 describe('planFlight() with peers that are slower than the mirror', () => {
   const slow = { bytesPerSecond: MIB };
 
