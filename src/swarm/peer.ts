@@ -369,7 +369,7 @@ export class Peer implements FramerSink {
     const partBytes = this.trusted ? chunk.length : STRANGERS_PART_BYTES;
     try {
       for (let at = 0; at < chunk.length && !this.#closed; at += partBytes) {
-        const part = chunk.subarray(at, at + partBytes);
+        const part = chunk.length <= partBytes ? chunk : chunk.subarray(at, at + partBytes);
         const rest = this.#introduction.isShaken ? part : this.#introduction.push(part);
         if (rest && rest.length > 0 && !this.#closed) this.#framer.push(rest);
         const waitMs = this.trusted ? 0 : this.#talk.spend(part.length, nowMs);
