@@ -16,8 +16,9 @@ const ASSUMED_RATE = 4 * 1024 * 1024;
 const LONGEST_CLAIM_MS = 3_600_000;
 /** A claim counts for nothing while it is stuck; its maker's other claims, when it is stuck for so many times as long. */
 const BREAK_AFTER = 3;
-/** A claim is told anew when it slips by this much. */
+/** A claim is told anew when it slips by this much, and by this part of what is left. */
 const SLIP_MS = 500;
+const SLIP_SHARE = 0.25;
 
 /** What the flight knows; the crowd adds who else is there. */
 export type CrowdView = Omit<ShareOutView, 'ownRank' | 'fellows' | 'nowMs'>;
@@ -69,10 +70,12 @@ export class Crowd {
   /** This node fetches pieces [from, to) from the mirror, due in `etaMs`. */
   claim(from: number, to: number, etaMs: number): void {
     if (from >= to) return;
-    const dueMs = this.#clock.nowMs() + Math.min(etaMs, LONGEST_CLAIM_MS);
+    const leftMs = Math.min(etaMs, LONGEST_CLAIM_MS);
+    const dueMs = this.#clock.nowMs() + leftMs;
     const before = this.#claim?.pieces[0];
     const isSame = before !== undefined && before.first + before.count === to && before.first <= from;
-    if (isSame && this.#claim && Math.abs(this.#claim.dueMs - dueMs) < SLIP_MS) return this.tellNewcomers();
+    if (isSame && this.#claim && Math.abs(this.#claim.dueMs - dueMs) < Math.max(SLIP_MS, SLIP_SHARE * leftMs))
+      return this.tellNewcomers();
     this.#claim = { pieces: [{ first: from, count: to - from }], dueMs };
     this.#told.clear();
     this.tellNewcomers();

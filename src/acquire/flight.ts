@@ -43,6 +43,8 @@ const BUSY_MOMENT_MS = 250;
 const SILENCE_MS = 8_000;
 /** Without a byte for this long, more peers are asked. */
 const QUIET_MS = 1_000;
+/** What others claim comes in bursts: one plan for all that comes within this time. */
+const FELLOWS_MS = 20;
 const PEEK_BYTES = 16 * 1024;
 /** Peers that have the file but don't deliver are waited for this long when the mirror can't help; then apt is told. */
 const HOPE_MS = 20_000;
@@ -92,6 +94,7 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
   #judging: Promise<void> | undefined;
   #planned = false;
   #wake: (() => void) | undefined;
+  #wakeAtMs = 0;
   #orphan: (() => void) | undefined;
   #bytesFromPeers = 0;
 
@@ -220,7 +223,7 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
 
   fellowsChanged(): void {
     this.crowd?.tellNewcomers();
-    this.#planSoon();
+    this.#planBy(this.#parts.clock.nowMs() + FELLOWS_MS);
   }
 
   failed(offer: Offer, piece: number): void {
@@ -346,7 +349,21 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
     const { clock } = this.#parts;
     const now = clock.nowMs();
     const wakeAtMs = Math.min(decision.wakeAtMs ?? Number.POSITIVE_INFINITY, now + 1_000);
-    this.#wake = clock.after(Math.max(1, wakeAtMs - now), () => {
+    this.#wakeBy(Math.max(now + 1, wakeAtMs));
+  }
+
+  /** At that time at the latest. */
+  #planBy(atMs: number): void {
+    if (this.#state === 'flying' && !this.#planned && this.#wake && atMs < this.#wakeAtMs) {
+      this.#wake();
+      this.#wakeBy(atMs);
+    }
+  }
+
+  #wakeBy(atMs: number): void {
+    const { clock } = this.#parts;
+    this.#wakeAtMs = atMs;
+    this.#wake = clock.after(atMs - clock.nowMs(), () => {
       if (this.#state === 'flying') this.#plan();
     });
   }
