@@ -65,6 +65,11 @@ export class FlightOffers {
     offer.set(piece, false);
   }
 
+  /** For the log. */
+  addressOf(id: number): string {
+    return this.#byId.get(id)?.peer.address ?? 'a peer that is gone';
+  }
+
   /** Asks offer `id` for a piece; whoever was asked before no longer is. */
   ask(id: number, piece: number): void {
     const offer = this.#byId.get(id);

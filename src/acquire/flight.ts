@@ -9,13 +9,14 @@
 import { type Entry, type Location, locationName } from '../archive/entry.ts';
 import { RefusedError, UnavailableError } from '../lib/errors.ts';
 import { formatBytes } from '../lib/format-bytes.ts';
-import { log } from '../lib/log.ts';
+import { isDebugging, log } from '../lib/log.ts';
 import type { KeptPiece, PieceGrade } from '../store/store.ts';
 import type { Offer } from '../swarm/offer.ts';
 import type { Seeker, Want } from '../swarm/wants.ts';
 import { Pieces } from '../torrent/pieces.ts';
 import type { Content } from './content.ts';
 import { Crowd } from './crowd.ts';
+import { explain } from './explain.ts';
 import { type FlightBytes, openFlightBytes } from './flight-bytes.ts';
 import { FlightMirror, type FlightMirrorHost } from './flight-mirror.ts';
 import { FlightOffers } from './flight-offers.ts';
@@ -477,14 +478,15 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
     this.#planSoon();
   }
 
-  #carryOut({ requests, mirror, why }: Decision): void {
+  #carryOut(decision: Decision): void {
+    const { requests, mirror, why } = decision;
+    if (isDebugging()) {
+      const text = explain(decision, (offer) => this.#offers.addressOf(offer));
+      if (text) diary.debug(`${this.name}: ${text}`);
+    }
     for (const { offer, piece } of requests) this.#offers.ask(offer, piece);
     if (mirror.kind === 'stop') this.#mirror.rest();
-    if (mirror.kind === 'start') {
-      diary.debug(`${this.name}: mirror from piece ${mirror.from} to ${mirror.to}: ${why}`);
-      this.#mirror.start(mirror.from, mirror.to);
-    }
-    if (requests.length > 0) diary.debug(`${this.name}: ${requests.length} pieces of peers: ${why}`);
+    if (mirror.kind === 'start') this.#mirror.start(mirror.from, mirror.to);
     if (why === NO_SOURCE && this.#offers.isEmpty) this.#fail(this.#lastError());
   }
 

@@ -36,6 +36,11 @@ export function setLogLevel(level: LogLevel): void {
   limit = NUMBER[level];
 }
 
+/** Whether debug lines are printed: what is costly to put into words needn't be otherwise. */
+export function isDebugging(): boolean {
+  return limit >= NUMBER.debug;
+}
+
 /** Remote text, made safe to print: control characters escaped, cut to `max` characters. */
 export function quoteRemote(text: string, max = 80): string {
   const escaped = text.replace(/[^\x20-\x7e]/g, (c) => `\\u{${c.codePointAt(0)?.toString(16)}}`);
