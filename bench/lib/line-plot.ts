@@ -19,8 +19,10 @@ const PANEL = { width: 460, height: 380, left: 62, right: 14, top: 34, bottom: 1
 /** Panels side by side. */
 export function drawPanels(panels: readonly Panel[]): string {
   const width = PANEL.width * panels.length;
+  const title = panels.map((panel) => panel.title).join('; ');
   const body = panels.map((panel, at) => drawPanel(panel, at * PANEL.width)).join('\n');
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${PANEL.height}" font-family="sans-serif" font-size="11">
+<title>${title}</title>
 <rect width="${width}" height="${PANEL.height}" fill="#ffffff"/>
 ${body}
 </svg>
