@@ -116,7 +116,7 @@ const MIN_STALL_MS = 500;
 const MAX_STALL_MS = 8_000;
 /** Who gives a piece to another first says within a second that it may be asked for (docs/protocol.md "Uploads"). */
 const PROMISE_MS = 1_200;
-const MIRROR_STALL_MS = 1_000;
+const MIRROR_STALL_MS = 800;
 /** Of a peer that hasn't delivered anything yet. */
 const ASSUMED_RATE = 4 * 1024 * 1024;
 /** A piece that waits this long at one peer may be asked of another whose queue is as short as that. */
