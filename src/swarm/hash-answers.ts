@@ -3,9 +3,10 @@
  * answered and what is more than a peer may ask for; a proof costs us a hash for every piece of the file, however short
  * the range, so work is counted, not messages. docs/protocol.md "Hash messages".
  */
+
+import { Budget } from '../lib/budget.ts';
 import { answerHashRequest } from '../torrent/hash-proof.ts';
 import { encodeHashes, type HashRange } from '../wire/message.ts';
-import { Budget } from './budget.ts';
 import type { Given } from './piece-numbers.ts';
 
 /** Longest range of hashes that is answered. */

@@ -3,9 +3,10 @@
  * connections of one address have together, and what all peers together may cost. Decides who belongs where; the rest
  * is the pools'.
  */
+
+import type { Budget } from '../lib/budget.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { TokenBucket } from '../lib/token-bucket.ts';
-import type { Budget } from './budget.ts';
 import { hashBudgetForAll } from './hash-answers.ts';
 import { type PoolTaker, UploadPool } from './upload-pool.ts';
 import type { AddressShare } from './upload-turns.ts';

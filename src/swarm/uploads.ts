@@ -4,6 +4,8 @@
  * uploads of all peers meet. Nothing here writes to the store.
  * docs/protocol.md: a number withdrawn is answered REJECT; a number never given closes the connection.
  */
+
+import { Budget } from '../lib/budget.ts';
 import { ProtocolError } from '../lib/errors.ts';
 import type { HaveEntry } from '../wire/archive-ext.ts';
 import {
@@ -18,7 +20,6 @@ import {
   MAX_REQUEST_BYTES,
 } from '../wire/message.ts';
 import { BlockReader } from './block-reader.ts';
-import { Budget } from './budget.ts';
 import { HashAnswers } from './hash-answers.ts';
 import { haveEntry } from './have-entry.ts';
 import type { Servable } from './library.ts';

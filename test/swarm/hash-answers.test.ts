@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test';
-import { Budget } from '../../src/swarm/budget.ts';
+import { Budget } from '../../src/lib/budget.ts';
 import { HashAnswers, hashBudgetForAll } from '../../src/swarm/hash-answers.ts';
 import type { HashRange } from '../../src/wire/message.ts';
 import { FakeTaker, servableOf } from './upload-takers.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test';
-import { Budget } from '../../src/swarm/budget.ts';
+import { Budget } from '../../src/lib/budget.ts';
 
 test('Budget allows so much at once, and so much a second after that; a refusal costs nothing', () => {
   const budget = new Budget(100, 10, 0);

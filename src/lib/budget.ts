@@ -1,6 +1,6 @@
 /**
  * How much of something that costs us (work, answers) a stranger may have: so much at once, so much a second after that.
- * Pure but for the times handed in. Unlike lib's token bucket it never asks anybody to wait: there is enough, or there isn't.
+ * Pure but for the times handed in. Unlike the token bucket it never asks anybody to wait: there is enough, or there isn't.
  */
 export class Budget {
   readonly #most: number;
