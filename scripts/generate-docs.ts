@@ -42,6 +42,11 @@ const TAIL = `
 - A proxy for other machines' APT: \`--listen 0.0.0.0:9988\`. There is no access control but your firewall's.
 - A mirror or repository in your own network: \`--allow-upstream\` with its host; and \`--share\` with its Origin or URI,
   if its packages may go to other nodes.
+- Nobody but your own machines may learn what you install: \`--privacy lan\`. Without a setting, strangers (met through
+  trackers that you didn't name, or by themselves) are asked for packages, but never for those of a security pocket
+  (Debian's and Ubuntu's -security, Ubuntu's -updates): asking for a fix tells that it is missing here. These come from the
+  mirror and from machines that you chose: those of your network, given by \`--peer\`, or met at a \`--tracker\` of yours.
+  \`--privacy open\` lifts that. What is in the cache is offered to everybody, but with \`lan\`.
 - Little disk: \`--cache-limit\`. A thin line: \`--upload-limit\`, \`--download-limit\`.
 
 ## Example

@@ -31,6 +31,7 @@ import type { Store } from './store/store.ts';
 import { BanFile } from './swarm/ban-file.ts';
 import { Library } from './swarm/library.ts';
 import { newPeerId } from './swarm/peer-id.ts';
+import { Privacy } from './swarm/privacy.ts';
 import { Swarms } from './swarm/swarms.ts';
 import { type ArchiveIdentity, swarmInfo, swarmInfoHash, swarmName } from './torrent/archive-identity.ts';
 import { type Dtorrent, decodeDtorrent } from './torrent/dtorrent.ts';
@@ -69,6 +70,8 @@ export async function startDaemon(settings: Settings): Promise<Daemon> {
       peerId,
       downloadBucket,
       banKeeper,
+      // Late: the catalogue is made below.
+      privacy: new Privacy(settings.privacy, (key) => catalogue.isSecurity(key)),
       client: `DebTorrent ${VERSION}`,
       uploadBuckets: uploadBuckets(settings, clock.nowMs()),
       moved(direction, bytes, lan) {
@@ -230,13 +233,14 @@ function listenForPeers(swarms: Swarms, { peerListen }: Settings): HostPort {
   }
 }
 
+/** Those of .dtorrents are strangers', whom scope "lan" has nothing to do with. */
 function trackerUrls(
   settings: Settings,
   dtorrents: readonly Dtorrent[],
   own: HostPort | undefined,
 ): string[] {
   const urls = new Set(settings.trackers);
-  for (const { trackers } of dtorrents) {
+  for (const { trackers } of settings.privacy === 'lan' ? [] : dtorrents) {
     for (const url of trackers.flat()) if (/^https?:/.test(url)) urls.add(url);
   }
   if (own) {

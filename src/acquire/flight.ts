@@ -122,7 +122,7 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
     this.#movedMs = this.#startedMs;
     this.#ready.promise.catch(() => {});
     if (entry.swarms.length > 0) {
-      this.#want = parts.swarms.look(entry.key, entry.sizeBytes, entry.swarms, this);
+      this.#want = parts.swarms.look(entry, this);
       this.crowd = new Crowd(this.#want, parts.swarms, parts.clock);
     }
     if (this.pieces.count === 0) this.#check();

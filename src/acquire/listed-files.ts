@@ -3,6 +3,7 @@
  * path is when the catalogue doesn't know; the catalogue, being signed, comes first.
  */
 import { type Entry, type Location, locationName } from '../archive/entry.ts';
+import { isSecurityPath } from '../archive/pocket.ts';
 import { type ArchiveIdentity, swarmInfoHash } from '../torrent/archive-identity.ts';
 import type { Dtorrent } from '../torrent/dtorrent.ts';
 
@@ -26,9 +27,15 @@ export class ListedFiles {
     for (const { dtorrent, bases, swarms } of this.#lists) {
       const path = relativePath(name, bases);
       const index = path === undefined ? undefined : dtorrent.files.lookup(path);
-      if (index === undefined) continue;
+      if (path === undefined || index === undefined) continue;
       const { key, sizeBytes, root } = dtorrent.files.file(index);
-      return { key, sizeBytes, swarms, ...(root && { root }) };
+      return {
+        key,
+        sizeBytes,
+        swarms,
+        ...(root && { root }),
+        ...(isSecurityPath(path) && { isSecurity: true }),
+      };
     }
     return undefined;
   }

@@ -153,10 +153,12 @@ export class Catalogue implements AsyncDisposable {
     const archives = this.#archivesOf(name);
     if (archives.length === 0) return undefined;
     const lasting = VERSIONED.test(name);
-    const found = this.#find(archives, lasting);
-    if (found !== undefined || !archives.some(({ held }) => this.#isUnsettled(held))) return found;
-    await this.#settle(archives.map(({ held }) => held));
-    return this.#find(this.#archivesOf(name), lasting);
+    let found = this.#find(archives, lasting);
+    if (found === undefined && archives.some(({ held }) => this.#isUnsettled(held))) {
+      await this.#settle(archives.map(({ held }) => held));
+      found = this.#find(this.#archivesOf(name), lasting);
+    }
+    return found && { ...found, ...(this.isSecurity(found.key) && { isSecurity: true }) };
   }
 
   /** The entry with that content, from any Release or table. Cheap enough for every want of a peer. */
@@ -178,7 +180,21 @@ export class Catalogue implements AsyncDisposable {
         }
       }
     }
-    return found && { ...found, swarms: [...swarms] };
+    return found && { ...found, swarms: [...swarms], ...(this.isSecurity(key) && { isSecurity: true }) };
+  }
+
+  /** Whether a security pocket has that content, whoever else has it, too. Cheap enough for every want of a peer. */
+  isSecurity(key: Sha256): boolean {
+    for (const held of this.#held.values()) {
+      if (!held.isSecurity) continue;
+      if (held.release.fileByHash('SHA256', key) !== undefined) return true;
+      if (held.previousRelease?.fileByHash('SHA256', key) !== undefined) return true;
+      for (const { current, previous } of held.indexes.values()) {
+        if (current !== undefined && this.#shelf.get(current)?.findKey(key)) return true;
+        if (previous !== undefined && this.#shelf.get(previous)?.findKey(key)) return true;
+      }
+    }
+    return false;
   }
 
   contains(key: Sha256): boolean {
@@ -340,7 +356,13 @@ export class Catalogue implements AsyncDisposable {
       // A client that patches its lists never asks for the whole index, and yet for what is in it.
       else if (isDiffIndex(file.name)) this.#patched(held, diffStem(file.name));
     }
-    return { key: file.key, sizeBytes: file.sizeBytes, swarms: this.#indexSwarms(held, file.name) };
+    return this.#entryOf(held, file);
+  }
+
+  /** Of an index itself. */
+  #entryOf(held: HeldRelease, { key, sizeBytes, name }: ReleaseFile): Entry {
+    const swarms = this.#indexSwarms(held, name);
+    return { key, sizeBytes, swarms, ...(held.isSecurity && { isSecurity: true }) };
   }
 
   /** A client wants this index. Mostly it arrives by itself; if the store had it already, we have to get it. */
@@ -492,12 +514,7 @@ export class Catalogue implements AsyncDisposable {
     let failure: unknown = new Error('the Release names no such index');
     for (const file of held.fetchable(index)) {
       try {
-        const entry = {
-          key: file.key,
-          sizeBytes: file.sizeBytes,
-          swarms: this.#indexSwarms(held, file.name),
-        };
-        const path = await fetchIndex(held.locate(file), entry);
+        const path = await fetchIndex(held.locate(file), this.#entryOf(held, file));
         await this.#build(held, index, file.key, path);
         return;
       } catch (error) {

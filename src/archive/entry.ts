@@ -11,6 +11,8 @@ export interface Entry {
   readonly swarms: readonly string[];
   /** BEP 52 root of the piece layer from a signed or operator-given .dtorrent: grade "signed". */
   readonly root?: Uint8Array;
+  /** Of a security pocket: who is asked for it learns that this machine lacks the fix (pocket.ts). */
+  readonly isSecurity?: boolean;
 }
 
 /** Where a file lies at an upstream, after the door has parsed it. Nobody looks at a request's URL after that. */

@@ -5,6 +5,7 @@
  */
 import type { Sha256 } from '../lib/sha256.ts';
 import type { Location } from './entry.ts';
+import { isSecurityPocket } from './pocket.ts';
 import type { Release, ReleaseFile } from './release.ts';
 import type { SignatureVerdict } from './signature.ts';
 
@@ -112,6 +113,11 @@ export class HeldRelease {
     this.release = release;
     this.verdict = verdict;
     this.usedMs = nowMs;
+  }
+
+  /** It holds security updates. */
+  get isSecurity(): boolean {
+    return isSecurityPocket(this.release, this.place.suite);
   }
 
   /** The index's record, made when there is none; undefined when there are too many. */

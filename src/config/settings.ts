@@ -9,6 +9,10 @@ import { type HostPort, parseHostPort } from '../lib/host-port.ts';
 import { LOG_LEVELS, type LogLevel } from '../lib/log.ts';
 import { parseSize } from '../lib/parse-size.ts';
 
+/** Who may learn what this node looks for (docs/protocol.md "Who learns what you look for"). */
+export const PRIVACY_SCOPES = ['lan', 'default', 'open'] as const;
+export type PrivacyScope = (typeof PRIVACY_SCOPES)[number];
+
 export interface Settings {
   readonly listen: HostPort;
   readonly peerListen: HostPort;
@@ -20,6 +24,7 @@ export interface Settings {
   readonly torrents: readonly string[];
   readonly lan: boolean;
   readonly dht: boolean;
+  readonly privacy: PrivacyScope;
   readonly share: readonly string[];
   readonly allowUpstream: readonly string[];
   /** Bytes a second to all peers; 0 = no limit; undefined = no limit on the LAN, a modest one beyond. */
@@ -145,6 +150,16 @@ export const SETTINGS: { readonly [N in SettingName]: SettingSpec<Settings[N]> }
     initial: true,
     parse: () => undefined,
     expects: '',
+  },
+  privacy: {
+    flag: 'privacy',
+    kind: 'value',
+    valueHint: 'SCOPE',
+    description:
+      'Whom to ask: "default" asks strangers for everything but security updates, "open" for these too, "lan" never has to do with strangers',
+    initial: 'default',
+    parse: (t) => PRIVACY_SCOPES.find((scope) => scope === t),
+    expects: PRIVACY_SCOPES.join(', '),
   },
   share: {
     flag: 'share',

@@ -83,7 +83,8 @@ export class OurWants {
     this.#open += 1;
     this.#cancelFlush ??= this.#node.clock.after(0, () => this.#flush());
     this.#batch.push(want);
-    this.#askedMs.set(want.number, this.#node.clock.nowMs());
+    // Whoever takes us for a stranger says nothing of a security update that it lacks: that isn't held against it.
+    this.#askedMs.set(want.number, want.isSecurity ? undefined : this.#node.clock.nowMs());
   }
 
   remove(want: Want): void {

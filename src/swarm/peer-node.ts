@@ -9,6 +9,7 @@ import type { Library } from './library.ts';
 import type { Link } from './link.ts';
 import type { Peer } from './peer.ts';
 import type { PieceBuffers } from './piece-buffers.ts';
+import type { Privacy } from './privacy.ts';
 import type { Provenance } from './provenance.ts';
 import type { UploadScheduler } from './upload-scheduler.ts';
 import type { Wants } from './wants.ts';
@@ -33,6 +34,7 @@ export interface PeerNode {
   readonly library: Library;
   readonly wants: Wants;
   readonly keyLimits: KeyLimits;
+  readonly privacy: Privacy;
   ownSwarms(): ReadonlyMap<string, OwnSwarm>;
   readyPeers(): Iterable<Peer>;
   /** The handshake is done. False: not wanted (a second connection, ourselves). */

@@ -20,7 +20,7 @@ import { Framer, type FramerSink } from '../wire/framer.ts';
 import { encodeHave, encodeInterested, encodeKeepAlive, type Message } from '../wire/message.ts';
 import { PEX_EXTENSION } from '../wire/pex.ts';
 import { readU32 } from '../wire/u32.ts';
-import { addressGroup } from './address.ts';
+import { addressGroup, isLanAddress } from './address.ts';
 import type { Claim } from './claim.ts';
 import { Downloads } from './downloads.ts';
 import { Introduction, OUR_ID } from './introduction.ts';
@@ -31,7 +31,7 @@ import type { Link } from './link.ts';
 import type { Offer } from './offer.ts';
 import { OurWants } from './our-wants.ts';
 import type { PeerNode, PeerOptions } from './peer-node.ts';
-import type { Provenance } from './provenance.ts';
+import { isKnown, type Provenance } from './provenance.ts';
 import { Speech } from './speech.ts';
 import { TalkLimit } from './talk-limit.ts';
 import { TheirWants, type TheirWantsHost } from './their-wants.ts';
@@ -158,6 +158,11 @@ export class Peer implements FramerSink {
   /** Given by hand. */
   get given(): boolean {
     return this.provenance === 'given';
+  }
+
+  /** The operator's own choice: it may learn of more than a stranger (privacy.ts). */
+  get known(): boolean {
+    return isKnown(this.provenance) || isLanAddress(this.address);
   }
 
   /** Its word for a root reaches apt before the whole file is checked (docs/protocol.md grades). */
@@ -491,7 +496,7 @@ export class Peer implements FramerSink {
   /** What the answering side needs of this connection. */
   #answering(): TheirWantsHost {
     const peer = this;
-    const { clock, library, wants, keyLimits } = this.#node;
+    const { clock, library, wants, keyLimits, privacy } = this.#node;
     return {
       clock,
       library,
@@ -500,6 +505,7 @@ export class Peer implements FramerSink {
         return peer.#closed;
       },
       keys: new KeyAccount(keyLimits, this),
+      isSilentAbout: (key) => privacy.isSilentAbout(key, this),
       shares: (infoHash) => this.shares(infoHash),
       say: (message) => this.#speech.archive(message),
       sayHaves: (entries) => this.#speech.haves(entries),

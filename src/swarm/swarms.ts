@@ -20,10 +20,11 @@ import { Peer } from './peer.ts';
 import { PeerExchange } from './peer-exchange.ts';
 import type { OwnSwarm, PeerNode } from './peer-node.ts';
 import { type PieceBuffers, pieceBuffers } from './piece-buffers.ts';
-import { betterOf, type Provenance } from './provenance.ts';
+import { Privacy } from './privacy.ts';
+import { betterOf, isNear, type Provenance } from './provenance.ts';
 import { dialTcp, listenTcp } from './tcp.ts';
 import { UploadScheduler } from './upload-scheduler.ts';
-import { type Seeker, type Want, Wants } from './wants.ts';
+import { type Seeker, type Want, type Wanted, Wants } from './wants.ts';
 
 export interface SwarmsOptions {
   readonly library: Library;
@@ -43,6 +44,8 @@ export interface SwarmsOptions {
   readonly draw?: () => number;
   /** Whether peers are told of one another (ut_pex). True unless said. */
   readonly exchange?: boolean;
+  /** Who may learn what we look for; the default scope unless given. */
+  readonly privacy?: Privacy;
   /** Keeps bans over restarts. */
   readonly banKeeper?: BanKeeper;
 }
@@ -61,6 +64,7 @@ export class Swarms implements PeerNode, AsyncDisposable {
   readonly library: Library;
   readonly wants: Wants;
   readonly keyLimits: KeyLimits;
+  readonly privacy: Privacy;
   readonly #door: Door;
   readonly #moved: SwarmsOptions['moved'];
   readonly #listen: Listen;
@@ -85,7 +89,8 @@ export class Swarms implements PeerNode, AsyncDisposable {
     this.uploads = new UploadScheduler(this.clock, options.uploadBuckets);
     this.downloadBucket = options.downloadBucket;
     const draw = options.draw ?? Math.random;
-    this.wants = new Wants(this.clock, draw);
+    this.privacy = options.privacy ?? new Privacy();
+    this.wants = new Wants(this.clock, draw, this.privacy);
     this.keyLimits = new KeyLimits(this.clock);
     this.#door = new Door(this.clock, options.banKeeper);
     this.#claimBreakers = new ClaimBreakers(this.clock);
@@ -97,7 +102,7 @@ export class Swarms implements PeerNode, AsyncDisposable {
       swarms: () => [...this.#own.keys()],
       draw,
       wants: (infoHash) => this.#door.places.wants(infoHash),
-      mayDial: (at, provenance) => this.#door.mayDial(at, provenance),
+      mayDial: (at, provenance) => this.#mayMeet(at.host, provenance) && this.#door.mayDial(at, provenance),
       connected: (link, infoHash, provenance) => this.#add(link, infoHash, provenance),
     });
     if (options.exchange ?? true) {
@@ -151,8 +156,8 @@ export class Swarms implements PeerNode, AsyncDisposable {
 
   // ---- for flights ----
 
-  look(key: Sha256, sizeBytes: number, swarms: readonly string[], seeker: Seeker): Want {
-    return this.wants.open(key, sizeBytes, swarms, seeker, this.readyPeers());
+  look(what: Wanted, seeker: Seeker): Want {
+    return this.wants.open(what, seeker, this.readyPeers());
   }
 
   /** Until when an answer to this want, or a connection that could answer it, is worth waiting for. */
@@ -177,10 +182,10 @@ export class Swarms implements PeerNode, AsyncDisposable {
     for (const peer of this.#peers) peer.pieceVerified(servable, piece);
   }
 
-  /** Connected nodes that look for the same file and have nothing to do with its being here. */
+  /** Connected nodes that look for the same file, and may know that we do. */
   *fellows(want: Want): Generator<Peer> {
     for (const peer of this.#peers) {
-      if (peer.looksFor(want.key) && want.swarms.some((s) => peer.shares(s))) yield peer;
+      if (peer.looksFor(want.key) && this.wants.mayLearn(want, peer)) yield peer;
     }
   }
 
@@ -237,6 +242,8 @@ export class Swarms implements PeerNode, AsyncDisposable {
       const keepNew = other.dialled !== peer.dialled && peer.dialled === lowerIsUs;
       const [kept, dropped] = keepNew ? [peer, other] : [other, peer];
       kept.provenance = betterOf(kept.provenance, this.#dialer.replace(dropped.link, kept.link));
+      // It may be better known now than when our wants were opened.
+      if (kept.ready) this.wants.peerReady(kept);
       if (!keepNew) return false;
       other.close('a second connection');
     } else if (twins.length > 0 && !peer.dialled) {
@@ -257,6 +264,7 @@ export class Swarms implements PeerNode, AsyncDisposable {
       const { link, listenPort, id } = peer;
       peer.provenance = betterOf(peer.provenance, this.#dialer.recognise(link, listenPort, id.toHex()));
     }
+    if (this.privacy.scope === 'lan' && !peer.trusted) return peer.close('a stranger');
     const objection = this.#door.places.objection(peer, peer.firstSwarm);
     if (objection) return peer.close(objection);
     diary.debug(`peer ${peer.address} (${peer.client}) shares ${peer.swarms.size} swarms`);
@@ -304,13 +312,23 @@ export class Swarms implements PeerNode, AsyncDisposable {
 
   #accept(link: Link): void {
     const { host } = link.remote;
-    const refusal = this.#stopped ? 'stopping' : this.#door.refusal(host, () => this.#dialer.expects(host));
+    const refusal = this.#stopped ? 'stopping' : this.#refusal(host);
     if (refusal) {
       link.attach({ data: () => {}, drained: () => {}, closed: () => {} });
       link.close(refusal);
       return;
     }
     this.#add(link, undefined, 'inbound');
+  }
+
+  #refusal(host: string): string | undefined {
+    if (!this.#mayMeet(host, this.#dialer.expects(host))) return 'a stranger';
+    return this.#door.refusal(host, () => this.#dialer.expects(host));
+  }
+
+  /** Whether the operator wants to have to do with such as these at all. */
+  #mayMeet(host: string, provenance: Provenance): boolean {
+    return this.privacy.scope !== 'lan' || isNear(provenance) || isLanAddress(host);
   }
 
   #add(link: Link, dialled: string | undefined, provenance: Provenance): void {

@@ -20,6 +20,8 @@ export interface TheirWantsHost {
   readonly uploads: Uploads;
   readonly closed: boolean;
   readonly keys: KeyAccount;
+  /** Whether it isn't to learn that we haven't got this file, or not the whole of it. */
+  isSilentAbout(key: Sha256): boolean;
   /** Whether both ends are in that swarm. */
   shares(infoHash: string): boolean;
   say(message: ArchiveMessage): void;
@@ -87,8 +89,8 @@ export class TheirWants {
       this.#keys.set(number, key);
       this.#numbers.set(key, number);
       const found = library.find(key, (swarm) => this.#host.shares(swarm));
-      if (found === undefined) {
-        none.push(number);
+      if (found === undefined || this.#isHidden(found)) {
+        if (!this.#host.isSilentAbout(key)) none.push(number);
       } else if (found instanceof Promise) {
         found.then(
           (servable) => this.#answerLater(number, key, servable),
@@ -137,6 +139,7 @@ export class TheirWants {
     const { uploads } = this.#host;
     const number = this.#numbers.get(servable.key);
     if (number === undefined || !servable.swarms.some((swarm) => this.#host.shares(swarm))) return;
+    if (this.#isHidden(servable)) return;
     if (!this.#host.library.mayOffer(servable.pieces)) return;
     if (uploads.numbersLeft < servable.pieces.count) return this.#host.close('piece numbers used up');
     this.#host.sayHaves(entriesFor(uploads, number, servable));
@@ -162,7 +165,13 @@ export class TheirWants {
     const { closed, uploads } = this.#host;
     if (closed || this.#keys.get(number) !== key) return;
     if (servable) this.#host.sayHaves(entriesFor(uploads, number, servable));
-    else this.#host.say({ kind: 'none', ranges: [{ first: number, count: 1 }] });
+    else if (!this.#host.isSilentAbout(key))
+      this.#host.say({ kind: 'none', ranges: [{ first: number, count: 1 }] });
+  }
+
+  /** That a file is on its way here says that it was lacking. */
+  #isHidden(found: Servable | Promise<Servable | undefined>): boolean {
+    return !(found instanceof Promise) && !found.whole && this.#host.isSilentAbout(found.key);
   }
 }
 

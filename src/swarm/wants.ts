@@ -11,6 +11,7 @@ import type { Sha256 } from '../lib/sha256.ts';
 import { Pieces } from '../torrent/pieces.ts';
 import type { Offer } from './offer.ts';
 import type { Peer } from './peer.ts';
+import { Privacy } from './privacy.ts';
 
 /** Who looks for a file. Called synchronously; must not throw. */
 export interface Seeker {
@@ -44,11 +45,21 @@ const LOOK_MS = 20;
 /** Most want numbers before the node's numbers start anew (below 2^31, docs/protocol.md). */
 const LAST_NUMBER = 2 ** 31 - 2;
 
+/** A file as a want names it: an Entry is one. */
+export interface Wanted {
+  readonly key: Sha256;
+  readonly sizeBytes: number;
+  readonly swarms: readonly string[];
+  /** Only those that the operator has chosen may learn that we look for it (privacy.ts). */
+  readonly isSecurity?: boolean;
+}
+
 export class Want {
   readonly number: number;
   readonly key: Sha256;
   readonly pieces: Pieces;
   readonly swarms: readonly string[];
+  readonly isSecurity: boolean;
   readonly seeker: Seeker;
   readonly offers = new Map<Peer, Offer>();
   /** Peers asked and not yet answered → when we stop waiting for them. */
@@ -58,16 +69,12 @@ export class Want {
   /** Those to be asked yet, the next one last. */
   readonly queue: Peer[] = [];
 
-  constructor(
-    number: number,
-    what: { readonly key: Sha256; readonly sizeBytes: number; readonly swarms: readonly string[] },
-    seeker: Seeker,
-    openedMs: number,
-  ) {
+  constructor(number: number, what: Wanted, seeker: Seeker, openedMs: number) {
     this.number = number;
     this.key = what.key;
     this.pieces = new Pieces(what.sizeBytes);
     this.swarms = what.swarms;
+    this.isSecurity = what.isSecurity ?? false;
     this.seeker = seeker;
     this.openedMs = openedMs;
   }
@@ -83,6 +90,7 @@ export class Want {
 export class Wants {
   readonly #clock: Clock;
   readonly #draw: () => number;
+  readonly #privacy: Privacy;
   readonly #byNumber = new Map<number, Want>();
   readonly #byKey = new Map<Sha256, Want>();
   #next = 0;
@@ -91,9 +99,10 @@ export class Wants {
   #cancelLook: (() => void) | undefined;
 
   /** `draw`: 0 to 1. */
-  constructor(clock: Clock, draw: () => number) {
+  constructor(clock: Clock, draw: () => number, privacy: Privacy = new Privacy()) {
     this.#clock = clock;
     this.#draw = draw;
+    this.#privacy = privacy;
   }
 
   /** How many files are looked for. */
@@ -106,20 +115,14 @@ export class Wants {
   }
 
   /** `peers`: all that can be asked now; others come by `peerReady`. */
-  open(
-    key: Sha256,
-    sizeBytes: number,
-    swarms: readonly string[],
-    seeker: Seeker,
-    peers: Iterable<Peer>,
-  ): Want {
+  open(what: Wanted, seeker: Seeker, peers: Iterable<Peer>): Want {
     while (this.#next >= LAST_NUMBER || this.#byNumber.has(this.#next))
       this.#next = this.#next >= LAST_NUMBER ? 0 : this.#next + 1;
-    const want = new Want(this.#next, { key, sizeBytes, swarms }, seeker, this.#clock.nowMs());
+    const want = new Want(this.#next, what, seeker, this.#clock.nowMs());
     this.#next += 1;
     this.#byNumber.set(want.number, want);
-    this.#byKey.set(key, want);
-    want.queue.push(...this.#inOrder([...peers].filter((peer) => mayAsk(want, peer))));
+    this.#byKey.set(want.key, want);
+    want.queue.push(...this.#inOrder([...peers].filter((peer) => this.#mayAsk(want, peer))));
     this.#ask(want);
     return want;
   }
@@ -138,7 +141,7 @@ export class Wants {
   peerReady(peer: Peer): void {
     for (const want of this.#byNumber.values()) {
       if (this.#hopes(want) < FIRST_ASKED) this.#askOne(want, peer);
-      else if (mayAsk(want, peer) && !want.queue.includes(peer)) want.queue.unshift(peer);
+      else if (this.#mayAsk(want, peer) && !want.queue.includes(peer)) want.queue.unshift(peer);
     }
   }
 
@@ -187,6 +190,20 @@ export class Wants {
     this.#cancelLook?.();
   }
 
+  /** Whether this peer may learn that we look for the file: by being asked, by a claim of ours. */
+  mayLearn(want: Want, peer: Peer): boolean {
+    return want.swarms.some((s) => peer.shares(s)) && this.#privacy.mayLearn(peer, want.isSecurity);
+  }
+
+  #mayAsk(want: Want, peer: Peer): boolean {
+    return !want.asked.has(peer) && this.mayLearn(want, peer);
+  }
+
+  /** A stranger that lacks a security update doesn't say so. */
+  #mayBeMute(want: Want, peer: Peer): boolean {
+    return want.isSecurity && !peer.known;
+  }
+
   /** Asks as many more as it takes. */
   #ask(want: Want): void {
     while (want.queue.length > 0 && this.#isShort(want)) this.#askOne(want, want.queue.pop() as Peer);
@@ -219,8 +236,8 @@ export class Wants {
   }
 
   #askOne(want: Want, peer: Peer): void {
-    if (!mayAsk(want, peer) || !peer.want(want)) return;
-    const untilMs = this.#clock.nowMs() + peer.answerWaitMs;
+    if (!this.#mayAsk(want, peer) || !peer.want(want)) return;
+    const untilMs = this.#clock.nowMs() + (this.#mayBeMute(want, peer) ? 0 : peer.answerWaitMs);
     want.asked.add(peer);
     want.unanswered.set(peer, untilMs);
     if (!peer.isSilent) this.#lookAt(untilMs);
@@ -254,8 +271,4 @@ export class Wants {
     }
     if (Number.isFinite(nextMs)) this.#lookAt(nextMs);
   }
-}
-
-function mayAsk(want: Want, peer: Peer): boolean {
-  return !want.asked.has(peer) && want.swarms.some((s) => peer.shares(s));
 }

@@ -537,6 +537,27 @@ describe('Catalogue and swarms', () => {
     expect(catalogue.contains(sha256Of(bytesOf('nobody knows')))).toBe(false);
   });
 
+  test('what a security pocket names is a security update wherever else it lies, and so are its indexes', async () => {
+    const catalogue = catalogueWith();
+    const fixes = indexFiles([HELLO]);
+    const both = indexFiles([HELLO, PLUS]);
+    const SECURITY = 'h/debian-security/dists/bookworm-security';
+    put(catalogue, { files: releaseFiles(both) });
+    await arrive(catalogue, both.gz);
+    expect((await look(catalogue, `${BASE}/${HELLO.path}`))?.isSecurity).toBeUndefined();
+    put(catalogue, { codename: 'bookworm-security', files: releaseFiles(fixes) }, SECURITY);
+    await arrive(catalogue, fixes.gz);
+    const isSecurity = async (name: string) => (await look(catalogue, name))?.isSecurity ?? false;
+    expect(await isSecurity(`h/debian-security/${HELLO.path}`)).toBe(true);
+    expect(await isSecurity(`${BASE}/${HELLO.path}`)).toBe(true);
+    expect(await isSecurity(`${BASE}/${PLUS.path}`)).toBe(false);
+    expect(await isSecurity(`${SECURITY}/${STEM}.gz`)).toBe(true);
+    expect(await isSecurity(`${DIST}/${STEM}.gz`)).toBe(false);
+    expect(catalogue.byKey(keyOf(HELLO))?.isSecurity).toBe(true);
+    const keys = [keyOf(HELLO), keyOf(PLUS), sha256Of(fixes.gz), sha256Of(both.gz)];
+    expect(keys.map((key) => catalogue.isSecurity(key))).toEqual([true, false, true, false]);
+  });
+
   test('onChange() tells of Releases and tables until it is taken back', async () => {
     const catalogue = catalogueWith();
     let changes = 0;

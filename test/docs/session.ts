@@ -48,7 +48,7 @@ export async function session(): Promise<Sent[]> {
 
   const look = (who: MemoryNode, { entry }: PoolFile) => {
     const seeker = new Looking();
-    seeker.want = who.swarms.look(entry.key, entry.sizeBytes, entry.swarms, seeker);
+    seeker.want = who.swarms.look(entry, seeker);
     return seeker;
   };
   const [hello, zeros, worldOfB] = [HELLO, ZEROS, WORLD].map((wanted) => look(b, wanted));

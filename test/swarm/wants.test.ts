@@ -59,7 +59,7 @@ function scene(count: number, draw = () => 0.5) {
   const peers = fakes.map((fake) => fake.peer);
   const seeker = new Log();
   const open = (seed = 1, swarms: readonly string[] = [SWARM]) =>
-    wants.open(poolFile(10, seed).entry.key, 10, swarms, seeker, peers);
+    wants.open(poolFile(10, seed, swarms).entry, seeker, peers);
   const asked = () => fakes.filter(({ wanted }) => wanted.length > 0).length;
   return { clock, wants, fakes, peers, seeker, open, asked };
 }
