@@ -48,6 +48,8 @@ export class Downloads {
   readonly #asked = new Map<number, Asked>();
   readonly #rate = new BusyRate();
   #queuedBytes = 0;
+  /** What has come of pieces that aren't whole. */
+  #partBytes = 0;
   #latencyMs: number;
   #busySinceMs = 0;
   /** Since when the peer owes bytes and has sent none; undefined when it owes nothing. */
@@ -72,6 +74,11 @@ export class Downloads {
 
   get queuedBytes(): number {
     return this.#queuedBytes;
+  }
+
+  /** Of what is queued, what hasn't come yet (but for what has come of the block that is coming). */
+  get awaitedBytes(): number {
+    return this.#queuedBytes - this.#partBytes;
   }
 
   get latencyMs(): number {
@@ -161,6 +168,7 @@ export class Downloads {
     this.#asked.clear();
     this.#current = undefined;
     this.#queuedBytes = 0;
+    this.#partBytes = 0;
     return lost;
   }
 
@@ -229,6 +237,7 @@ export class Downloads {
     if (this.#asked.get(number) !== asked) return; // cancelled while it came
     asked.blocks.delete(current.begin);
     asked.receivedBytes += current.length;
+    this.#partBytes += current.length;
     if (asked.receivedBytes < asked.sizeBytes) return;
     asked.bytes = undefined;
     this.#drop(number, asked);
@@ -251,6 +260,7 @@ export class Downloads {
   #drop(number: number, asked: Asked): void {
     this.#asked.delete(number);
     this.#queuedBytes -= asked.sizeBytes;
+    this.#partBytes -= asked.receivedBytes;
     if (this.#current?.asked === asked) this.#current = undefined;
     if (asked.bytes) this.#host.buffers.give(asked.bytes);
     asked.bytes = undefined;

@@ -5,6 +5,8 @@
 import type { HostPort } from '../lib/host-port.ts';
 
 export interface LinkEvents {
+  /** Payload that was asked for and hasn't come, where that is known: while it is much, reading may wait for more. */
+  readonly awaitedBytes?: number;
   /** The chunk is good until this returns. */
   data(chunk: Uint8Array): void;
   /** What was queued has gone out. */

@@ -120,7 +120,11 @@ export class Peer implements FramerSink {
     this.#layers = new LayerFetch(node.clock, (bytes) => this.send(bytes));
     this.#theirWants = new TheirWants(this.#answering());
     this.#ourWants = new OurWants(this, node, (message) => this.#speech.archive(message));
+    const downloads = this.#downloads;
     link.attach({
+      get awaitedBytes() {
+        return downloads.awaitedBytes;
+      },
       data: (chunk) => this.#data(chunk),
       drained: () => this.#uploads.drained(),
       closed: (reason) => this.#gone(reason),

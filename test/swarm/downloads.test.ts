@@ -51,6 +51,25 @@ function scene(sizeBytes = 8 * MIB, firstPiece = 100, buffers: PieceBuffers = pi
 }
 
 describe('Downloads', () => {
+  test('awaitedBytes is what was asked for and has not come', () => {
+    const { downloads, offer, requests, give } = scene(3 * MIB);
+    expect(downloads.awaitedBytes).toBe(0);
+    downloads.ask(offer, 0);
+    downloads.ask(offer, 1);
+    expect(downloads.awaitedBytes).toBe(512 * KIB);
+    const [first, ...rest] = requests();
+    give(first as BlockRef);
+    expect(downloads.awaitedBytes).toBe(512 * KIB - (first as BlockRef).length);
+    downloads.cancel(offer, 0);
+    expect(downloads.awaitedBytes).toBe(256 * KIB);
+    for (const block of rest) if (block.index === 101) give(block);
+    expect(downloads.awaitedBytes).toBe(0);
+    downloads.ask(offer, 2);
+    give(requests().at(-1) as BlockRef);
+    downloads.close();
+    expect(downloads.awaitedBytes).toBe(0);
+  });
+
   test('asks for a piece in blocks that cover it exactly, in the peer’s numbers', () => {
     const { downloads, offer, requests } = scene(3 * MIB + 5);
     downloads.ask(offer, 0);

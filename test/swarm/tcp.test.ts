@@ -120,6 +120,85 @@ describe('TCP links', () => {
     for (const { link } of ends) link.close('done');
   });
 
+  /** What a link of which so much is awaited reads of so many packets, sent one by one when `next` resolves. */
+  async function trickle(
+    packets: number,
+    awaitedBytes: number,
+    next: (hasAll: () => boolean) => Promise<unknown>,
+  ) {
+    const link = Promise.withResolvers<Link>();
+    const end = { bytes: 0, reads: 0, drained: 0 };
+    const listener = listenTcp({ host: HOST, port: 0 }, (accepted) => {
+      accepted.attach({
+        awaitedBytes,
+        data: (chunk) => {
+          end.bytes += chunk.length;
+          end.reads += 1;
+        },
+        drained: () => {
+          end.drained += 1;
+        },
+        closed: () => {},
+      });
+      link.resolve(accepted);
+    });
+    listeners.push(listener);
+    const { link: sender } = new End(await dialTcp(listener.address, 2_000));
+    for (let i = 0; i < packets; i += 1) {
+      sender.send(new Uint8Array(1448));
+      await next(() => end.bytes === (i + 1) * 1448);
+    }
+    const received = await link.promise;
+    await eventually('all is there', () => end.bytes === packets * 1448);
+    sender.close('done');
+    received.close('done');
+    return end;
+  }
+
+  test('what comes slowly while much is awaited is read in gulps; pauses for it drain nothing', async () => {
+    const end = await trickle(300, 1_000_000, () => Bun.sleep(1));
+    expect(end.reads).toBeLessThan(100);
+    expect(end.drained).toBe(0);
+  });
+
+  test('what comes while little is awaited is read at once', async () => {
+    const end = await trickle(40, 1_000, (hasAll) => eventually('it is there', hasAll));
+    expect(end.reads).toBe(40);
+  });
+
+  test('a pause outlasts the rests of reading', async () => {
+    let bytes = 0;
+    let duringPause = 0;
+    const listener = listenTcp({ host: HOST, port: 0 }, (link) =>
+      link.attach({
+        awaitedBytes: 1_000_000,
+        data: (chunk) => {
+          const before = bytes;
+          bytes += chunk.length;
+          if (before < 50_000 && bytes >= 50_000) {
+            link.pause();
+            const atPause = bytes;
+            setTimeout(() => {
+              duringPause = bytes - atPause;
+              link.resume();
+            }, 200);
+          }
+        },
+        drained: () => {},
+        closed: () => {},
+      }),
+    );
+    listeners.push(listener);
+    const { link: sender } = new End(await dialTcp(listener.address, 2_000));
+    for (let i = 0; i < 250; i += 1) {
+      sender.send(new Uint8Array(1448));
+      await Bun.sleep(1);
+    }
+    await eventually('all is there', () => bytes === 250 * 1448);
+    expect(duringPause).toBe(0);
+    sender.close('done');
+  });
+
   test('queue what the system does not take, say how much, and when it has gone', async () => {
     const [a, b] = await pair();
     b.link.pause();
