@@ -13,7 +13,7 @@ import { type Entry, type Location, locationName } from './archive/entry.ts';
 import { Refresh } from './archive/refresh.ts';
 import { parseShareRule } from './archive/sharing.ts';
 import { DEFAULT_WAN_UPLOAD, type Settings } from './config/settings.ts';
-import { TrackerClient } from './discovery/http-tracker.ts';
+import { TrackerClient, type TrackerList } from './discovery/tracker-client.ts';
 import { systemClock } from './lib/clock.ts';
 import { ConfigError } from './lib/errors.ts';
 import { formatHostPort, type HostPort } from './lib/host-port.ts';
@@ -156,26 +156,25 @@ export async function startDaemon(settings: Settings): Promise<Daemon> {
 
   const peers = listenForPeers(swarms, settings);
   const tracker = settings.withTracker && stack.use(await startTracker({ listen: settings.withTracker }));
-  const urls = trackerUrls(settings, dtorrents, tracker?.address);
-  const chosen = new Set(trackerUrls(settings, [], tracker?.address));
-  const trackerClient =
-    urls.length === 0
-      ? undefined
-      : stack.use(
-          new TrackerClient({
-            urls,
-            peerId,
-            clock,
-            port: peers.port,
-            found: (infoHash, addresses, url) =>
-              swarms.found(infoHash, addresses, chosen.has(url) ? 'tracker' : 'open-tracker'),
-            totals: () => ({ uploaded: totals.session().uploaded, downloaded: totals.session().fromPeers }),
-          }),
-        );
+  const trackerClient = stack.use(
+    new TrackerClient({
+      lists: [
+        ...configuredTrackers(settings, tracker?.address),
+        // Those of a .dtorrent are strangers', whom scope "lan" has nothing to do with.
+        ...(settings.privacy === 'lan' ? [] : dtorrents.map((dtorrent) => trackersOf(dtorrent, listed))),
+      ],
+      peerId,
+      clock,
+      port: peers.port,
+      found: (infoHash, addresses, { isConfigured }) =>
+        swarms.found(infoHash, addresses, isConfigured ? 'tracker' : 'open-tracker'),
+      totals: () => ({ uploaded: totals.session().uploaded, downloaded: totals.session().fromPeers }),
+    }),
+  );
   const join = () => {
     const own = [...identities()].map(([infoHash, identity]) => ({ infoHash, info: swarmInfo(identity) }));
     swarms.join(own);
-    trackerClient?.setSwarms(own.map(({ infoHash }) => infoHash));
+    trackerClient.setSwarms(own.map(({ infoHash }) => infoHash));
   };
   join();
   stack.defer(catalogue.onChange(join));
@@ -233,21 +232,20 @@ function listenForPeers(swarms: Swarms, { peerListen }: Settings): HostPort {
   }
 }
 
-/** Those of .dtorrents are strangers', whom scope "lan" has nothing to do with. */
-function trackerUrls(
-  settings: Settings,
-  dtorrents: readonly Dtorrent[],
-  own: HostPort | undefined,
-): string[] {
-  const urls = new Set(settings.trackers);
-  for (const { trackers } of settings.privacy === 'lan' ? [] : dtorrents) {
-    for (const url of trackers.flat()) if (/^https?:/.test(url)) urls.add(url);
-  }
+/** Each of the operator's trackers is a place to meet by itself; so is our own. */
+function configuredTrackers({ trackers }: Settings, own: HostPort | undefined): TrackerList[] {
+  const urls = [...trackers];
   if (own) {
     const host = own.host === '0.0.0.0' || own.host === '::' ? '127.0.0.1' : own.host;
-    urls.add(`http://${formatHostPort({ host, port: own.port })}/announce`);
+    urls.push(`http://${formatHostPort({ host, port: own.port })}/announce`);
   }
-  return [...urls];
+  return urls.map((url) => ({ tiers: [[url]], isConfigured: true }));
+}
+
+/** A .dtorrent's trackers hear of its own swarms only. */
+function trackersOf(dtorrent: Dtorrent, listed: ListedFiles): TrackerList {
+  const swarms = new Set(listed.identities(dtorrent).map(swarmInfoHash));
+  return { tiers: dtorrent.trackers, isConfigured: false, swarms };
 }
 
 function readDtorrent(path: string): Dtorrent {

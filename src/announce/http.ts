@@ -1,6 +1,6 @@
 /**
  * The HTTP tracker protocol's announce, for both ends: the query that a client sends and the bencoded answer.
- * BEP 3, 7 (IPv6), 23 (compact peers). Decides what the bytes say; a tracker must not believe the addresses in a
+ * BEP 3, 7 (IPv6), 23 (compact peers), 24 (external ip). Decides what the bytes say; a tracker must not believe the addresses in a
  * query, and a client must not dial every address in an answer. Decoders throw ProtocolError and nothing else; their
  * messages may be shown to the other end. An answer's peers stay compact: a tracker builds, and a client filters, many.
  */
@@ -64,6 +64,8 @@ export interface AnnounceAnswer {
   /** Compact, 6 and 18 bytes a peer; `peersOf` reads them. */
   readonly peers: Uint8Array;
   readonly peers6: Uint8Array;
+  /** The asker's own address as the tracker sees it (BEP 24), 4 or 16 bytes. */
+  readonly externalIp?: Uint8Array;
 }
 
 /** The tracker's "failure reason": remote text. */
@@ -137,6 +139,7 @@ export function encodeAnnounceAnswer(answer: AnnounceAnswer | AnnounceFailure): 
     'tracker id': answer.trackerId,
     'warning message': answer.warning,
     complete: answer.complete,
+    'external ip': answer.externalIp,
     incomplete: answer.incomplete,
     peers: answer.peers,
     peers6: answer.peers6.length > 0 ? answer.peers6 : undefined,
@@ -153,6 +156,7 @@ export function decodeAnnounceAnswer(body: Uint8Array): AnnounceAnswer | Announc
   const warning = findRemoteText(dict, 'warning message');
   const complete = findInt(dict, 'complete');
   const incomplete = findInt(dict, 'incomplete');
+  const externalIp = findBytes(dict, 'external ip');
   const { peers, listed6 } = readPeers(Object.hasOwn(dict, 'peers') ? dict.peers : undefined);
   const peers6 = findBytes(dict, 'peers6') ?? listed6;
   checkCompactPeers(peers6, COMPACT_IPV6_BYTES);
@@ -165,6 +169,7 @@ export function decodeAnnounceAnswer(body: Uint8Array): AnnounceAnswer | Announc
     ...(incomplete !== undefined && { incomplete }),
     peers,
     peers6,
+    ...((externalIp?.length === 4 || externalIp?.length === 16) && { externalIp }),
   };
 }
 

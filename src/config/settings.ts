@@ -54,6 +54,11 @@ export type SettingName = keyof Settings;
 const text = (value: string) => (value === '' ? undefined : value);
 const DEFAULT_TRACKER_PORT = 6969;
 
+function isTrackerUrl(value: string): boolean {
+  const url = /^[a-z]+:\/\/[^\s/]+/i.test(value) ? URL.parse(value) : null;
+  return url?.protocol === 'udp:' ? url.port !== '' : /^https?:$/.test(url?.protocol ?? '');
+}
+
 /** Base folders of an ordinary user (XDG Base Directory Specification). */
 function userDir(variable: string, fallback: string): string {
   const base = process.env[variable];
@@ -121,8 +126,8 @@ export const SETTINGS: { readonly [N in SettingName]: SettingSpec<Settings[N]> }
     valueHint: 'URL',
     description: 'A tracker to meet other nodes at (repeatable)',
     initial: [],
-    parse: (t) => (/^https?:\/\/[^\s/]+/.test(t) && URL.canParse(t) ? t : undefined),
-    expects: 'an http or https URL such as http://tracker.example.org:6969/announce',
+    parse: (t) => (isTrackerUrl(t) ? t : undefined),
+    expects: 'an http, https or udp URL (udp with a port) such as udp://tracker.example.org:6969/announce',
   },
   torrents: {
     flag: 'torrent',

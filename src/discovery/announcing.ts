@@ -43,6 +43,11 @@ export class Announcing {
     return this.#event !== 'started';
   }
 
+  /** Whether another tracker of its list may be passed over for this one now: it isn't backing off, nor asked just now. */
+  mayBeTried(nowMs: number): boolean {
+    return nowMs >= (this.#failures > 0 ? this.#nextMs : this.#earliestMs);
+  }
+
   /** The tracker answered. */
   answered(
     answer: { intervalSeconds: number; minIntervalSeconds?: number; trackerId?: Uint8Array },
@@ -63,6 +68,13 @@ export class Announcing {
     this.#failures += 1;
     this.#nextMs = nowMs + waitMs * (0.75 + 0.5 * draw);
     this.#earliestMs = nowMs + Math.min(IMPATIENT_MS, waitMs);
+  }
+
+  /** There is nothing to ask for now, such as no address of the family: looked at again in an hour. */
+  postponed(nowMs: number, draw: number): void {
+    this.#failures = Math.max(this.#failures, 1);
+    this.#nextMs = nowMs + MAX_RETRY_MS * (0.75 + 0.5 * draw);
+    this.#earliestMs = this.#nextMs;
   }
 
   /** Somebody is short of peers: announce as soon as the tracker allows. */

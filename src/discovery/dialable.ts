@@ -15,13 +15,6 @@ export function isDialable({ host, port }: HostPort, learntOnLoopback = false): 
   return address.length === 4 ? isUnicastIpv4(address) : isUnicastIpv6(address);
 }
 
-/** Whether text names this machine: "localhost", 127.0.0.0/8 or ::1. */
-export function isLoopbackHost(host: string): boolean {
-  if (host.toLowerCase() === 'localhost') return true;
-  const address = parseIp(host.replace(/^\[(.*)\]$/, '$1'));
-  return address !== undefined && isLoopback(address);
-}
-
 function isLoopback(address: Uint8Array): boolean {
   if (address.length === 4) return address[0] === 127;
   return address[15] === 1 && address.subarray(0, 15).every((byte) => byte === 0);

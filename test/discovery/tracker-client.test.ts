@@ -1,8 +1,15 @@
 import { describe, expect, test } from 'bun:test';
-import { TrackerClient, type TrackerClientOptions } from '../../src/discovery/http-tracker.ts';
+import { encodeCompactPeers } from '../../src/announce/compact-peers.ts';
+import { encodeAnnounceAnswer } from '../../src/announce/http.ts';
+import type { UdpAnnounce } from '../../src/announce/udp.ts';
+import {
+  TrackerClient,
+  type TrackerClientOptions,
+  type TrackerList,
+} from '../../src/discovery/tracker-client.ts';
 import type { HostPort } from '../../src/lib/host-port.ts';
 import { startTracker } from '../../src/tracker/http.ts';
-import { HandClock, PlayedTracker } from './playground.ts';
+import { HandClock, PlayedTracker, PlayedUdpTracker } from './playground.ts';
 
 const A = 'aa'.repeat(20);
 const B = `00ff${'7e25'.repeat(9)}`;
@@ -21,7 +28,7 @@ class Stage implements AsyncDisposable {
 
   constructor(urls: readonly string[], more: Partial<TrackerClientOptions> = {}) {
     this.client = new TrackerClient({
-      urls,
+      lists: urls.map((url) => ({ tiers: [[url]], isConfigured: true })),
       peerId: new Uint8Array(20).fill(0x2d),
       port: 9989,
       clock: this.clock,
@@ -47,6 +54,11 @@ class Stage implements AsyncDisposable {
     return this.client[Symbol.asyncDispose]();
   }
 }
+
+const udpAnswer = (peers: readonly HostPort[]) => {
+  const answer = { intervalSeconds: 900, complete: 1, incomplete: 2, ...encodeCompactPeers(peers) };
+  return { action: 'announce', answer } as const;
+};
 
 const peer = { host: '127.0.0.1', port: 4001 };
 
@@ -89,7 +101,7 @@ describe('TrackerClient', () => {
     await using two = await PlayedTracker.start();
     one.playsStopped = true;
     two.playsStopped = true;
-    const stage = new Stage([one.url, two.url, one.url, 'udp://127.0.0.1:1']);
+    const stage = new Stage([one.url, two.url, one.url, 'ftp://127.0.0.1:1']);
     stage.client.setSwarms([A, B]);
     for (const tracker of [one, two]) {
       const asked = [await tracker.asked(), await tracker.asked()];
@@ -275,5 +287,170 @@ describe('TrackerClient', () => {
       expect(await second.found()).toEqual({ infoHash: B, peers: [{ host: '127.0.0.1', port: 4001 }] });
     }
     expect(tracker.stats()).toMatchObject({ swarms: 1, peers: 1, refused: 0 });
+  });
+
+  test('announces over UDP, started and stopped, with the same id', async () => {
+    using tracker = await PlayedUdpTracker.start();
+    const stage = new Stage([tracker.url]);
+    stage.client.setSwarms([B]);
+    const first = await tracker.asked();
+    expect(first.request).toMatchObject({ action: 'announce', announce: { event: 'started', port: 9989 } });
+    expect(Buffer.from((first.request as UdpAnnounce).urlData ?? []).toString()).toBe('/announce');
+    first.answer(udpAnswer([peer]));
+    expect(await stage.found()).toEqual({ infoHash: B, peers: [peer] });
+    expect(stage.client.status()).toEqual([{ url: tracker.url, state: 'working', peers: 3 }]);
+    const stopping = stage.client[Symbol.asyncDispose]();
+    const last = await tracker.asked();
+    expect(last.request).toMatchObject({ announce: { event: 'stopped', numWant: 0 } });
+    last.answer(udpAnswer([]));
+    await stopping;
+    expect(tracker.connects).toBe(1);
+  });
+
+  test('is disposed of in about two seconds when a UDP tracker has gone silent', async () => {
+    using tracker = await PlayedUdpTracker.start();
+    const stage = new Stage([tracker.url]);
+    stage.client.setSwarms([A, B]);
+    for (const _ of [A, B]) (await tracker.asked()).answer(udpAnswer([peer]));
+    for (const _ of [A, B]) await stage.found();
+    await stage.client[Symbol.asyncDispose]();
+    expect(tracker.unread).toBe(2);
+  });
+
+  describe('a list of tiers', () => {
+    const listOf = (...tiers: string[][]): TrackerList => ({ tiers, isConfigured: false });
+
+    test('the next tracker is asked when one fails; one that answers is enough', async () => {
+      await using one = await PlayedTracker.start();
+      await using two = await PlayedTracker.start();
+      await using three = await PlayedTracker.start();
+      await using stage = new Stage([], { lists: [listOf([one.url], [two.url], [three.url])] });
+      stage.client.setSwarms([A]);
+      (await one.asked()).response.writeHead(503).end();
+      const asked = await two.asked();
+      expect(asked.request.event).toBe('started');
+      asked.give([peer], 1800);
+      await stage.found();
+      expect(await stage.clock.nextMs()).toBe(30 * MINUTE);
+      expect(stage.client.status().map(({ state }) => state)).toEqual(['failing', 'working', 'unused']);
+
+      // BEP 12: the next announce begins with the first tier again.
+      stage.clock.advance(30 * MINUTE);
+      const again = await one.asked();
+      expect(again.request.event).toBe('started');
+      again.give([peer]);
+      await stage.found();
+      await stage.clock.nextMs();
+      expect(one.unread + two.unread + three.unread).toBe(0);
+      expect(stage.client.status().map(({ state }) => state)).toEqual(['working', 'working', 'unused']);
+    });
+
+    test('inside a tier the one that answered last is asked first', async () => {
+      await using one = await PlayedTracker.start();
+      await using two = await PlayedTracker.start();
+      // The draw leaves the order as it is.
+      await using stage = new Stage([], { lists: [listOf([one.url, two.url])], draw: () => 0.999 });
+      stage.client.setSwarms([A]);
+      (await one.asked()).response.destroy();
+      (await two.asked()).give([peer]);
+      await stage.found();
+      stage.clock.advance(await stage.clock.nextMs());
+      (await two.asked()).give([peer]);
+      await stage.found();
+      expect(one.unread).toBe(0);
+    });
+
+    test('when none answers each waits for its own retry', async () => {
+      await using one = await PlayedTracker.start();
+      await using two = await PlayedTracker.start();
+      await using stage = new Stage([], { lists: [listOf([one.url], [two.url])] });
+      stage.client.setSwarms([A]);
+      (await one.asked()).response.writeHead(500).end();
+      (await two.asked()).response.writeHead(500).end();
+      expect(await stage.clock.nextMs()).toBe(15_000);
+      stage.clock.advance(15_000);
+      (await one.asked()).response.writeHead(500).end();
+      (await two.asked()).response.writeHead(500).end();
+      expect(await stage.clock.nextMs()).toBe(30_000);
+    });
+
+    test('lists are independent of each other, and one may be for some swarms only', async () => {
+      await using one = await PlayedTracker.start();
+      await using two = await PlayedTracker.start();
+      const lists = [
+        { tiers: [[one.url]], isConfigured: true },
+        { tiers: [[one.url, two.url]], isConfigured: false, swarms: new Set([B]) },
+      ];
+      await using stage = new Stage([], { lists });
+      stage.client.setSwarms([A, B]);
+      const asked = [await one.asked(), await one.asked(), await two.asked()];
+      expect(asked.map(({ request }) => request.infoHash.toHex())).toEqual([A, B, B]);
+      for (const { give } of asked) give([]);
+      await stage.clock.nextMs();
+      expect(one.unread + two.unread).toBe(0);
+    });
+
+    test('of a long list fifty are tried', async () => {
+      await using tracker = await PlayedTracker.start();
+      const urls = Array.from({ length: 1_000 }, (_, i) => [`${tracker.url}?${i}`]);
+      await using stage = new Stage([], { lists: [listOf(...urls)] });
+      stage.client.setSwarms([A]);
+      for (let i = 0; i < 50; i += 1) (await tracker.asked()).response.writeHead(500).end();
+      expect(await stage.clock.nextMs()).toBe(15_000);
+      expect(tracker.unread).toBe(0);
+    });
+  });
+
+  describe('a tracker with both families', () => {
+    const both = { resolve: async () => ['127.0.0.1', '::1'] };
+
+    test('is asked over both, each peers of its own', async () => {
+      await using tracker = await PlayedTracker.start('::');
+      await using stage = new Stage([tracker.url.replace('127.0.0.1', 'tracker.example.org')], both);
+      stage.client.setSwarms([A]);
+      const asked = [await tracker.asked(), await tracker.asked()];
+      expect(new Set(asked.map(({ from }) => from.replace('::ffff:', '')))).toEqual(
+        new Set(['127.0.0.1', '::1']),
+      );
+      for (const { give } of asked) give([peer]);
+      await stage.found();
+      await stage.found();
+    });
+
+    test('works when one of them does not', async () => {
+      await using tracker = await PlayedTracker.start();
+      await using stage = new Stage([tracker.url.replace('127.0.0.1', 'tracker.example.org')], both);
+      stage.client.setSwarms([A]);
+      (await tracker.asked()).give([peer]);
+      await stage.found();
+      expect(stage.client.status()[0]?.state).toBe('working');
+    });
+
+    test('with IPv4 only, IPv6 is looked for again in an hour', async () => {
+      await using tracker = await PlayedTracker.start();
+      const url = tracker.url.replace('127.0.0.1', 'tracker.example.org');
+      await using stage = new Stage([url], { resolve: async () => ['127.0.0.1'] });
+      stage.client.setSwarms([A]);
+      (await tracker.asked()).give([peer], 3_600);
+      await stage.found();
+      expect(await stage.clock.nextMs()).toBe(60 * MINUTE);
+    });
+  });
+
+  test('hands on the address that the tracker saw (BEP 24)', async () => {
+    await using tracker = await PlayedTracker.start();
+    const { promise, resolve } = Promise.withResolvers<string>();
+    await using stage = new Stage([tracker.url], {
+      sawUs: (address, from) => resolve(`${address.join('.')} says ${from}`),
+    });
+    stage.client.setSwarms([A]);
+    (await tracker.asked()).response.end(
+      encodeAnnounceAnswer({
+        intervalSeconds: 900,
+        externalIp: Uint8Array.of(192, 0, 2, 7),
+        ...encodeCompactPeers([]),
+      }),
+    );
+    expect(await promise).toBe('192.0.2.7 says 127.0.0.1');
   });
 });
