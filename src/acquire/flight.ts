@@ -46,6 +46,8 @@ const SILENCE_MS = 8_000;
 const QUIET_MS = 1_000;
 /** What others claim comes in bursts: one plan for all that comes within this time. */
 const FELLOWS_MS = 20;
+/** On a fast link pieces come in bursts, too. */
+const PIECES_MS = 4;
 const PEEK_BYTES = 16 * 1024;
 /** Peers that have the file but don't deliver are waited for this long when the mirror can't help; then apt is told. */
 const HOPE_MS = 20_000;
@@ -246,7 +248,10 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
     if (this.pieces.isSingle) return this.#check(offer);
     this.#keep(piece, origin === FROM_ROOT && this.#trust.isSigned ? 'signed' : 'peer');
     this.#shareOn(piece);
-    this.moved(true);
+    // While half of what it may be asked for is still on its way, asking for more can wait for the next pieces.
+    const isBusy = offer.peer.queuedBytes >= offer.peer.roomBytes();
+    this.moved(!isBusy);
+    if (isBusy) this.#planBy(this.#parts.clock.nowMs() + PIECES_MS);
   }
 
   // ---- of what bytes are worth (FlightTrustHost) ----

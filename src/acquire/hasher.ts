@@ -6,8 +6,9 @@ import { type Sha256, sha256FromBytes } from '../lib/sha256.ts';
 import type { Pieces } from '../torrent/pieces.ts';
 import type { HashAnswer, HashOrder } from './hash-worker.ts';
 
-/** The worker is told of growth in steps of this size: a message for every block would cost more than the hashing. */
-const STEP_BYTES = 2 * 1024 * 1024;
+/** The worker is told of growth in steps of an eighth of what it knows of, within these bounds: each wakes a thread. */
+const MIN_STEP_BYTES = 1024 * 1024;
+const MAX_STEP_BYTES = 8 * 1024 * 1024;
 
 export class Hasher implements AsyncDisposable {
   #worker: Worker | undefined;
@@ -107,8 +108,8 @@ export class WholeHash {
 
   /** Bytes [0, to) are here and won't change. */
   grow(to: number): void {
-    if (to - this.#toldTo < STEP_BYTES) return;
-    this.#tell(to);
+    const stepBytes = Math.min(MAX_STEP_BYTES, Math.max(MIN_STEP_BYTES, this.#toldTo / 8));
+    if (to - this.#toldTo >= stepBytes) this.#tell(to);
   }
 
   /** All `sizeBytes` are here. */

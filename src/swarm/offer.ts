@@ -14,6 +14,8 @@ export class Offer {
   readonly firstPiece: number;
   grade: Grade;
   root: Uint8Array | undefined;
+  /** The root as text, for comparing; "" for a file of one piece. */
+  rootHex = '';
   #fresh: PieceHash[] = [];
   /** One bit a piece; undefined = all. */
   #bits: Uint8Array | undefined;
@@ -35,11 +37,6 @@ export class Offer {
     return this.want.pieces;
   }
 
-  /** The root as text, for comparing; "" for a file of one piece. */
-  get rootHex(): string {
-    return this.root?.toHex() ?? '';
-  }
-
   /** The peer vouches for the root itself: it says that it has the whole file. */
   get ownStatement(): boolean {
     return this.grade === Grade.whole || this.grade === Grade.signed;
@@ -48,6 +45,7 @@ export class Offer {
   state(grade: Grade, root: Uint8Array | undefined, bits: Uint8Array | undefined): void {
     this.grade = grade;
     this.root = root;
+    this.rootHex = root?.toHex() ?? '';
     this.#bits = bits;
     this.#heldBack.clear();
   }

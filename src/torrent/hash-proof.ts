@@ -7,7 +7,7 @@
  * its ancestors, lowest first, up to `proofLayers` above the row (as libtorrent counts, siblings that can be computed
  * from the range itself are left out). The proof is complete when proofLayers = height of the root - base layer - 1.
  */
-import { HASH_BYTES, paddingHash, parentOf, reduce, rootOf } from './merkle.ts';
+import { HASH_BYTES, paddingHash, parentOf, rootOf } from './merkle.ts';
 
 export interface HashRequest {
   /** Height of the row that is asked for: 0 = leaves. */
@@ -89,10 +89,7 @@ export function verifyHashes(options: {
   if (!isValidHashRequest(request, treeHeight) || uncles.length !== uncleCount(request) * HASH_BYTES)
     return false;
 
-  const row = new Uint8Array(hashes.length + HASH_BYTES);
-  row.set(hashes);
-  reduce(row, length, baseLayer, baseLayer + Math.log2(length));
-  let top: Uint8Array = row.subarray(0, HASH_BYTES);
+  let top = rootOf(hashes, baseLayer, baseLayer + Math.log2(length));
   let node = index / length;
   for (let at = 0; at < uncles.length; at += HASH_BYTES) {
     const uncle = uncles.subarray(at, at + HASH_BYTES);

@@ -2,14 +2,14 @@
  * The hash tree of a file that is read once, chunk by chunk of any length: its piece layer and its root (BEP 52).
  * Holds one piece's leaf hashes and the layer, never the file.
  */
-import { HASH_BYTES, reduce, rootOf } from './merkle.ts';
+import { HASH_BYTES, HashRow, rootOf } from './merkle.ts';
 import { BLOCK_BYTES, type Pieces } from './pieces.ts';
 
 export class LayerBuilder {
   readonly #pieces: Pieces;
   readonly #layer: Uint8Array;
   /** Leaf hashes of the piece under way; of the whole file when it is one piece. */
-  readonly #leaves: Uint8Array;
+  readonly #leaves: HashRow;
   #leafCount = 0;
   #pieceCount = 0;
   /** A leaf of which only a part has come. */
@@ -20,7 +20,7 @@ export class LayerBuilder {
   constructor(pieces: Pieces) {
     this.#pieces = pieces;
     this.#layer = new Uint8Array(pieces.isSingle ? 0 : pieces.count * HASH_BYTES);
-    this.#leaves = new Uint8Array((pieces.leavesPerPiece + 1) * HASH_BYTES);
+    this.#leaves = new HashRow(pieces.leavesPerPiece);
   }
 
   /** The next bytes of the file. Throws RangeError beyond its size. */
@@ -55,12 +55,11 @@ export class LayerBuilder {
     this.#checkComplete();
     const { isSingle, layerHeight, treeHeight } = this.#pieces;
     if (!isSingle) return rootOf(this.#layer, layerHeight, treeHeight);
-    return rootOf(this.#leaves.subarray(0, this.#leafCount * HASH_BYTES), 0, treeHeight);
+    return rootOf(this.#leaves.bytes.subarray(0, this.#leafCount * HASH_BYTES), 0, treeHeight);
   }
 
   #nextLeaf(): Uint8Array {
-    const at = this.#leafCount * HASH_BYTES;
-    return this.#leaves.subarray(at, at + HASH_BYTES);
+    return this.#leaves.nodes[this.#leafCount] as Uint8Array;
   }
 
   #closeLeaf(): void {
@@ -76,8 +75,8 @@ export class LayerBuilder {
   }
 
   #closePiece(): void {
-    reduce(this.#leaves, this.#leafCount, 0, this.#pieces.layerHeight);
-    this.#layer.set(this.#leaves.subarray(0, HASH_BYTES), this.#pieceCount * HASH_BYTES);
+    const hash = this.#leaves.reduce(this.#leafCount, 0, this.#pieces.layerHeight);
+    this.#layer.set(hash, this.#pieceCount * HASH_BYTES);
     this.#pieceCount += 1;
     this.#leafCount = 0;
   }

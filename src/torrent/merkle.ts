@@ -29,10 +29,10 @@ export function leafLayer(bytes: Uint8Array): Uint8Array {
 
 /** The node of `height` over the first hashes of a row at `fromHeight`, padded as BEP 52 has it. The row is kept. */
 export function rootOf(row: Uint8Array, fromHeight: number, height: number): Uint8Array {
-  const scratch = new Uint8Array(row.length + HASH_BYTES);
-  scratch.set(row);
-  reduce(scratch, row.length / HASH_BYTES, fromHeight, height);
-  return scratch.slice(0, HASH_BYTES);
+  const count = row.length / HASH_BYTES;
+  const scratch = new HashRow(count);
+  scratch.bytes.set(row);
+  return scratch.reduce(count, fromHeight, height).slice();
 }
 
 /** The root of a file from its piece layer (which BEP 52 calls `pieces root`). For files of several pieces. */
@@ -49,16 +49,14 @@ export function layerRoot(layer: Uint8Array, pieces: Pieces): Uint8Array {
  */
 export class PieceHasher {
   readonly #pieces: Pieces;
-  readonly #scratch: Uint8Array;
-  readonly #nodes: readonly Uint8Array[];
+  readonly #row: HashRow;
   /** The piece hashed last and its leaves: buffers of pieces are used over and over, and views aren't free. */
   #bytes: Uint8Array | undefined;
   #leaves: readonly Uint8Array[] = [];
 
   constructor(pieces: Pieces) {
     this.#pieces = pieces;
-    this.#scratch = new Uint8Array((pieces.leavesPerPiece + 1) * HASH_BYTES);
-    this.#nodes = viewsOf(this.#scratch, HASH_BYTES);
+    this.#row = new HashRow(pieces.leavesPerPiece);
   }
 
   hash(bytes: Uint8Array): Uint8Array {
@@ -70,25 +68,43 @@ export class PieceHasher {
     }
     const leaves = this.#leaves;
     for (let i = 0; i < leaves.length; i += 1) {
-      Bun.SHA256.hash(leaves[i] as Uint8Array, this.#nodes[i] as Uint8Array);
+      Bun.SHA256.hash(leaves[i] as Uint8Array, this.#row.nodes[i] as Uint8Array);
     }
-    reduce(this.#scratch, leaves.length, 0, this.#pieces.layerHeight);
-    return this.#scratch.slice(0, HASH_BYTES);
+    return this.#row.reduce(leaves.length, 0, this.#pieces.layerHeight).slice();
   }
 }
 
-/** Combines, in place, `count` hashes at `fromHeight` to the one node of `height` above them. Needs room for one more. */
-export function reduce(row: Uint8Array, count: number, fromHeight: number, height: number): void {
-  if (count === 0) row.set(paddingHash(height));
-  let left = count;
-  for (let h = fromHeight; h < height && left > 0; h++) {
-    if (left % 2 === 1) row.set(paddingHash(h), left++ * HASH_BYTES);
-    left /= 2;
-    for (let i = 0; i < left; i++) {
-      const at = i * HASH_BYTES;
+/** A row of hashes, to be filled and reduced, over and over: making a view costs as much as hashing a node. */
+export class HashRow {
+  readonly bytes: Uint8Array;
+  /** The same bytes, hash by hash. */
+  readonly nodes: readonly Uint8Array[];
+  readonly #pairs: readonly Uint8Array[];
+
+  /** Of `count` hashes at most. */
+  constructor(count: number) {
+    // Room for one more: an odd row is padded.
+    this.bytes = new Uint8Array((count + 1) * HASH_BYTES);
+    this.nodes = viewsOf(this.bytes, HASH_BYTES);
+    this.#pairs = viewsOf(this.bytes, 2 * HASH_BYTES);
+  }
+
+  /**
+   * Combines, in place, the first `count` hashes, of `fromHeight`, to the one node of `height` above them, padded as
+   * BEP 52 has it. What is returned is good until the row is filled again.
+   */
+  reduce(count: number, fromHeight: number, height: number): Uint8Array {
+    const top = this.nodes[0] as Uint8Array;
+    if (count === 0) top.set(paddingHash(height));
+    let left = count;
+    for (let h = fromHeight; h < height && left > 0; h++) {
+      if (left % 2 === 1) this.nodes[left++]?.set(paddingHash(h));
+      left /= 2;
       // The output lies before the rest of the input, or in what has just been read as a whole.
-      Bun.SHA256.hash(row.subarray(2 * at, 2 * at + 2 * HASH_BYTES), row.subarray(at, at + HASH_BYTES));
+      for (let i = 0; i < left; i++)
+        Bun.SHA256.hash(this.#pairs[i] as Uint8Array, this.nodes[i] as Uint8Array);
     }
+    return top;
   }
 }
 
