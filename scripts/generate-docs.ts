@@ -28,8 +28,11 @@ the nearest known one. \`debtorrent config\` prints all settings with their defa
 
 const TAIL = `
 - **Lists**: a repeatable flag is given once for each value; in the file it is a list of texts.
-- **Switches**: \`--no-lan\` is \`lan = false\` in the file. This one and \`--no-dht\` are accepted and change nothing yet:
-  nothing is looked for on the LAN or in the DHT.
+- **Switches**: \`--no-lan\` is \`lan = false\` in the file. This one is accepted and changes nothing yet: nothing is
+  looked for on the LAN.
+- **DHT**: the mainline DHT of BitTorrent, over IPv4 only, by UDP on the port of \`--peer-listen\`. Nothing is sent before
+  an archive is in use whose swarm is looked for. \`privacy = "lan"\` does without it, too. \`dht_bootstrap = []\` asks
+  only the nodes that are known from earlier.
 - **Sizes and rates**: \`"10 GiB"\`, \`"500MB"\`, \`"2 MiB/s"\`, or a bare number of bytes. kB, MB, GB and TB are powers of
   1000; KiB, MiB, GiB, TiB and a bare K, M, G, T powers of 1024.
 - **Addresses**: \`HOST:PORT\`, IPv6 in brackets (\`[2001:db8::1]:9989\`). Port 0 takes any free one.
@@ -47,6 +50,8 @@ const TAIL = `
   (Debian's and Ubuntu's -security, Ubuntu's -updates): asking for a fix tells that it is missing here. These come from the
   mirror and from machines that you chose: those of your network, given by \`--peer\`, or met at a \`--tracker\` of yours.
   \`--privacy open\` lifts that. What is in the cache is offered to everybody, but with \`lan\`.
+- A fleet that meets in a DHT of its own: \`--dht-bootstrap\` with one or two of its machines; private addresses count
+  there, and nobody else is asked.
 - Little disk: \`--cache-limit\`. A thin line: \`--upload-limit\`, \`--download-limit\`.
 
 ## Example
@@ -78,10 +83,14 @@ function initialOf(name: SettingName): string {
   const folder = FOLDERS[name];
   if (folder !== undefined) return code(folder);
   if (initial === undefined) return 'off';
-  if (Array.isArray(initial)) return initial.length === 0 ? 'none' : code(initial.join(' '));
+  if (Array.isArray(initial)) return initial.length === 0 ? 'none' : code(initial.map(textOf).join(' '));
   if (typeof initial === 'number') return initial === 0 ? 'no limit' : code(size(initial));
   if (kind === 'off-switch') return code(String(initial));
-  return code(typeof initial === 'object' ? formatHostPort(initial as HostPort) : String(initial));
+  return code(textOf(initial));
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'object' ? formatHostPort(value as HostPort) : String(value);
 }
 
 /** "10 GiB" rather than "10.0 GiB". */

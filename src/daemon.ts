@@ -13,8 +13,9 @@ import { type Entry, type Location, locationName } from './archive/entry.ts';
 import { Refresh } from './archive/refresh.ts';
 import { parseShareRule } from './archive/sharing.ts';
 import { DEFAULT_WAN_UPLOAD, type Settings } from './config/settings.ts';
+import { Dht } from './discovery/dht.ts';
 import { TrackerClient, type TrackerList } from './discovery/tracker-client.ts';
-import { systemClock } from './lib/clock.ts';
+import { type Clock, systemClock } from './lib/clock.ts';
 import { ConfigError } from './lib/errors.ts';
 import { formatHostPort, type HostPort } from './lib/host-port.ts';
 import { TokenBucket } from './lib/token-bucket.ts';
@@ -114,6 +115,7 @@ export async function startDaemon(settings: Settings): Promise<Daemon> {
     const all = [...catalogue.identities(), ...dtorrents.flatMap((d) => listed.identities(d))];
     return new Map(all.map((identity) => [swarmInfoHash(identity), identity]));
   };
+  let dht: Dht | undefined;
   const status = () =>
     collect({
       version: VERSION,
@@ -137,6 +139,7 @@ export async function startDaemon(settings: Settings): Promise<Daemon> {
       banned: () => swarms.banned().map(({ address, reason }) => ({ address, reason })),
       store: () => store.totals(),
       transfers: () => acquirer.transfers(),
+      dht: () => dht?.status(),
     });
 
   const door = createProxyApp({
@@ -171,10 +174,14 @@ export async function startDaemon(settings: Settings): Promise<Daemon> {
       totals: () => ({ uploaded: totals.session().uploaded, downloaded: totals.session().fromPeers }),
     }),
   );
+  dht = openDht(settings, peers, swarms, clock);
+  if (dht) stack.use(dht);
   const join = () => {
     const own = [...identities()].map(([infoHash, identity]) => ({ infoHash, info: swarmInfo(identity) }));
     swarms.join(own);
-    trackerClient.setSwarms(own.map(({ infoHash }) => infoHash));
+    const infoHashes = own.map(({ infoHash }) => infoHash);
+    trackerClient.setSwarms(infoHashes);
+    dht?.setSwarms(infoHashes);
   };
   join();
   stack.defer(catalogue.onChange(join));
@@ -230,6 +237,26 @@ function listenForPeers(swarms: Swarms, { peerListen }: Settings): HostPort {
     if (peerListen.host !== '::' || /in use/.test((error as Error).message)) throw error;
     return swarms.listen({ host: '0.0.0.0', port: peerListen.port });
   }
+}
+
+/** None where strangers have no business, and none without IPv4, which is all that it speaks. */
+function openDht(
+  settings: Settings,
+  { host, port }: HostPort,
+  swarms: Swarms,
+  clock: Clock,
+): Dht | undefined {
+  if (!settings.dht || settings.privacy === 'lan') return undefined;
+  if (host !== '::' && host.includes(':')) return undefined;
+  return new Dht({
+    listen: { host: host === '::' ? '0.0.0.0' : host, port },
+    port: () => port,
+    bootstrap: settings.dhtBootstrap,
+    stateDir: settings.stateDir,
+    clock,
+    found: (infoHash, addresses) => swarms.found(infoHash, addresses, 'dht'),
+    peersIn: (infoHash) => swarms.peersIn(infoHash),
+  });
 }
 
 /** Each of the operator's trackers is a place to meet by itself; so is our own. */

@@ -24,6 +24,7 @@ export interface Settings {
   readonly torrents: readonly string[];
   readonly lan: boolean;
   readonly dht: boolean;
+  readonly dhtBootstrap: readonly HostPort[];
   readonly privacy: PrivacyScope;
   readonly share: readonly string[];
   readonly allowUpstream: readonly string[];
@@ -151,10 +152,24 @@ export const SETTINGS: { readonly [N in SettingName]: SettingSpec<Settings[N]> }
     flag: 'no-dht',
     kind: 'off-switch',
     description: 'Do not look for nodes through the DHT',
-    fileDescription: 'Look for nodes through the DHT (changes nothing yet)',
+    fileDescription: 'Look for nodes through the DHT',
     initial: true,
     parse: () => undefined,
     expects: '',
+  },
+  dhtBootstrap: {
+    flag: 'dht-bootstrap',
+    kind: 'list',
+    valueHint: 'HOST:PORT',
+    description: 'A node of the DHT to begin with, in place of the public ones (repeatable)',
+    initial: [
+      { host: 'router.bittorrent.com', port: 6881 },
+      { host: 'router.utorrent.com', port: 6881 },
+      { host: 'dht.transmissionbt.com', port: 6881 },
+      { host: 'dht.libtorrent.org', port: 25401 },
+    ],
+    parse: (t) => parseHostPort(t, { port: 6881 }),
+    expects: 'an address such as router.bittorrent.com:6881',
   },
   privacy: {
     flag: 'privacy',

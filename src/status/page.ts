@@ -6,7 +6,7 @@
 import { html, raw } from 'hono/html';
 import { formatBytes } from '../lib/format-bytes.ts';
 import { formatDuration } from './format-duration.ts';
-import { type ByteTotals, type StatusSnapshot, savedShare } from './snapshot.ts';
+import { type ByteTotals, dhtLine, type StatusSnapshot, savedShare } from './snapshot.ts';
 import { STYLE } from './style.ts';
 
 type Html = ReturnType<typeof html>;
@@ -98,7 +98,7 @@ ${transfers.slice(0, ROWS_MAX).map(
 )}</table>${more(transfers.length)}</section>`;
 }
 
-function swarms({ swarms }: StatusSnapshot): Html {
+function swarms({ swarms, dht }: StatusSnapshot): Html {
   if (swarms.length === 0) {
     return html`<section><h2>Swarms</h2><p class="soft">None yet: they are joined as archives are used.</p></section>`;
   }
@@ -107,7 +107,7 @@ function swarms({ swarms }: StatusSnapshot): Html {
 ${swarms.map(
   ({ name, infoHash, peers }) =>
     html`<tr><td>${name}</td><td><code>${infoHash}</code></td><td class="n">${peers}</td></tr>`,
-)}</table></section>`;
+)}</table>${dht ? html`<p class="soft">DHT: ${dhtLine(dht)}.</p>` : ''}</section>`;
 }
 
 function peers({ peers }: StatusSnapshot): Html {

@@ -55,6 +55,13 @@ export interface TransferStatus {
   readonly haveBytes: number;
 }
 
+export interface DhtStatus {
+  /** Nodes that we know there; 0 = none has answered yet. */
+  readonly nodes: number;
+  /** Strangers don't reach our UDP port, so nobody is told to ask us (BEP 43). */
+  readonly readOnly: boolean;
+}
+
 export interface StatusSnapshot {
   readonly version: string;
   readonly uptimeSeconds: number;
@@ -67,6 +74,8 @@ export interface StatusSnapshot {
   readonly banned: readonly BanStatus[];
   readonly store: StoreStatus;
   readonly transfers: readonly TransferStatus[];
+  /** Missing where the DHT isn't in use. */
+  readonly dht?: DhtStatus;
 }
 
 /** The rooms that know, each through the narrowest opening. Called for each snapshot; all of them are cheap. */
@@ -80,9 +89,11 @@ export interface StatusParts {
   readonly banned: () => Iterable<BanStatus>;
   readonly store: () => StoreStatus;
   readonly transfers: () => Iterable<TransferStatus>;
+  readonly dht: () => DhtStatus | undefined;
 }
 
 export function collect(parts: StatusParts): StatusSnapshot {
+  const dht = parts.dht();
   return {
     version: parts.version,
     uptimeSeconds: Math.floor(parts.uptimeMs() / 1000),
@@ -93,6 +104,7 @@ export function collect(parts: StatusParts): StatusSnapshot {
     banned: [...parts.banned()],
     store: parts.store(),
     transfers: [...parts.transfers()],
+    ...(dht && { dht }),
   };
 }
 
@@ -105,4 +117,10 @@ export function withoutDetails(snapshot: StatusSnapshot): StatusSnapshot {
 export function savedShare({ fromPeers, fromMirror, fromStore }: ByteTotals): number | undefined {
   const all = fromPeers + fromMirror + fromStore;
   return all === 0 ? undefined : (fromPeers + fromStore) / all;
+}
+
+/** "120 nodes", and what is to be known of them. */
+export function dhtLine({ nodes, readOnly }: DhtStatus): string {
+  if (nodes === 0) return 'no node has answered yet';
+  return `${nodes} nodes${readOnly ? '; strangers do not reach our UDP port' : ''}`;
 }

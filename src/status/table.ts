@@ -4,7 +4,7 @@
  */
 import { formatBytes } from '../lib/format-bytes.ts';
 import { formatDuration } from './format-duration.ts';
-import { type ByteTotals, type StatusSnapshot, savedShare } from './snapshot.ts';
+import { type ByteTotals, dhtLine, type StatusSnapshot, savedShare } from './snapshot.ts';
 
 export interface TableOptions {
   /** Columns of the terminal. */
@@ -42,7 +42,7 @@ export function statusTable(snapshot: StatusSnapshot, { width, colour }: TableOp
 }
 
 function summary(
-  { version, uptimeSeconds, bytes, store }: StatusSnapshot,
+  { version, uptimeSeconds, bytes, store, dht }: StatusSnapshot,
   columns: number,
   paint: Paint,
 ): string[] {
@@ -59,6 +59,7 @@ function summary(
       `store: ${store.files} files, ${formatBytes(store.bytes)} of ${formatBytes(store.limitBytes)}`,
       columns,
     ),
+    ...(dht ? [fit(`DHT: ${dhtLine(dht)}`, columns)] : []),
   ];
 }
 

@@ -29,6 +29,7 @@ export const busy: StatusSnapshot = {
       haveBytes: 999,
     },
   ],
+  dht: { nodes: 120, readOnly: true },
 };
 
 const nothing = { fromPeers: 0, fromLan: 0, fromMirror: 0, fromStore: 0, uploaded: 0 };

@@ -13,6 +13,7 @@ test('collect() gives the names that scripts rely on, in whole seconds', () => {
     banned: () => busy.banned,
     store: () => busy.store,
     transfers: () => busy.transfers,
+    dht: () => busy.dht,
   });
   expect(snapshot).toEqual({ ...busy, uptimeSeconds: 1 });
   expect(Object.keys(snapshot.bytes).sort()).toEqual([

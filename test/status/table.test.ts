@@ -17,6 +17,7 @@ describe('statusTable()', () => {
     expect(text).toContain('192.0.2.7:9989');
     expect(text).toMatch(/99 % +1000 B/);
     expect(text).toContain('hello_2.10-3_amd64.deb');
+    expect(text).toContain('DHT: 120 nodes; strangers do not reach our UDP port');
   });
 
   test('passes no control character of a stranger to the terminal', () => {
