@@ -3,19 +3,22 @@
  * and the head have a limit, the body only a limit on silence) and that every hop passes the upstream policy before it
  * is dialled. It doesn't look at what the bytes are.
  *
- * Plain http is dialled at the very address that was checked. https isn't (fetch can't be told): there the server has
- * to prove the name by certificate before a byte of the request is sent, which nothing inside a network can do.
+ * Plain http is dialled at the very address that was checked (plain-http.ts). https isn't (fetch can't be told): there
+ * the server has to prove the name by certificate before a byte of the request is sent, which nothing inside a network
+ * can do.
  * Source: RFC 9110 §7.6, §15.4.
  */
-import { isIP } from 'node:net';
 import { type Location, locationUrl } from '../archive/entry.ts';
 import { type Clock, systemClock } from '../lib/clock.ts';
-import { RefusedError, UnavailableError } from '../lib/errors.ts';
+import { ProtocolError, RefusedError, UnavailableError } from '../lib/errors.ts';
+import { parseHostPort } from '../lib/host-port.ts';
 import { dialInTurn } from './dial-in-turn.ts';
 import { endToEndHeaders, requestHeaders } from './end-to-end-headers.ts';
 import { fetchRaw } from './fetch-raw.ts';
 import { Health } from './health.ts';
 import type { Mirror, MirrorAnswer, MirrorEstimate, MirrorRequest } from './mirror.ts';
+import { PlainHttp } from './plain-http.ts';
+import type { RawAnswer } from './raw-answer.ts';
 import { Slots } from './slots.ts';
 import { TransferBody } from './transfer-body.ts';
 
@@ -69,6 +72,7 @@ export class HttpMirror implements Mirror {
   readonly #options: Required<Omit<HttpMirrorOptions, 'via'>> & { readonly via: string | undefined };
   readonly #health = new Health();
   readonly #slots: Slots;
+  readonly #plain = new PlainHttp();
 
   constructor(options: HttpMirrorOptions) {
     this.#options = {
@@ -153,18 +157,24 @@ export class HttpMirror implements Mirror {
     }
   }
 
-  async #dial({ at, url, method, headers }: Hop, signal: AbortSignal): Promise<Response> {
+  async #dial({ at, url, method, headers }: Hop, signal: AbortSignal): Promise<RawAnswer> {
     const { policy, clock, nextAddressMs } = this.#options;
     const addresses = await orAborted(policy.check(at), signal);
-    if (at.scheme === 'https' || addresses.length === 0) return fetchRaw(url, { method, headers, signal });
-    const pinned = new Headers(headers);
-    pinned.set('Host', at.host);
+    const named = parseHostPort(at.host, { port: 80 });
+    if (at.scheme === 'https' || !named) {
+      const { status, headers: answered, body } = await fetchRaw(url, { method, headers, signal });
+      return { status, headers: answered, body: body?.getReader() ?? null };
+    }
+    const { pathname, search } = new URL(url);
+    const request = { host: at.host, target: pathname + search, method, headers };
     const dial = (address: string, own: AbortSignal) =>
-      fetchRaw(withHost(url, address), { method, headers: pinned, signal: own });
-    return dialInTurn(addresses, dial, { clock, delayMs: nextAddressMs, signal });
+      this.#plain.request({ ...request, to: { host: address, port: named.port }, signal: own });
+    // One that is allowed by name is whatever that name means.
+    const candidates = addresses.length > 0 ? addresses : [named.host];
+    return dialInTurn(candidates, dial, { clock, delayMs: nextAddressMs, signal });
   }
 
-  #answer({ at, method }: Hop, response: Response, transfer: AbortController, letGo: () => void): HopAnswer {
+  #answer({ at, method }: Hop, response: RawAnswer, transfer: AbortController, letGo: () => void): HopAnswer {
     const { status, headers } = response;
     const hasBody = method !== 'HEAD' && !NO_BODY_STATUS.has(status);
     const length = headers.get('content-length');
@@ -204,12 +214,6 @@ function redirected(from: Hop, target: string): Hop {
   return { ...from, at: { scheme, host: url.host, path: url.pathname }, url: url.href, headers };
 }
 
-function withHost(url: string, address: string): string {
-  const pinned = new URL(url);
-  pinned.hostname = isIP(address) === 6 ? `[${address.replace(/%.*$/, '')}]` : address;
-  return pinned.href;
-}
-
 function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const onAbort = () => reject(signal.reason);
@@ -224,6 +228,7 @@ function nameOf(at: Location): string {
 }
 
 function reasonOf(error: unknown): string {
+  if (error instanceof ProtocolError) return error.message;
   const { code, message } = error as { code?: unknown; message?: unknown };
   if (code === 'ECONNREFUSED' || code === 'ConnectionRefused') return 'connection refused';
   if (code === 'ECONNRESET') return 'the connection was closed before an answer';

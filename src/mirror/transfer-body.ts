@@ -6,6 +6,7 @@
  */
 import type { Clock } from '../lib/clock.ts';
 import { UnavailableError } from '../lib/errors.ts';
+import type { RawBody } from './raw-answer.ts';
 
 export interface TransferBodyOptions {
   /** For messages. */
@@ -24,7 +25,7 @@ export interface TransferBodyOptions {
 
 export class TransferBody implements AsyncIterableIterator<Uint8Array> {
   readonly #options: TransferBodyOptions;
-  readonly #reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
+  readonly #reader: RawBody | undefined;
   readonly #startedMs: number;
   readonly #takeBackUnreadTimer: () => void;
   #handedOverMs: number | undefined;
@@ -32,9 +33,9 @@ export class TransferBody implements AsyncIterableIterator<Uint8Array> {
   #bytes = 0;
   #ended = false;
 
-  constructor(stream: ReadableStream<Uint8Array> | null, options: TransferBodyOptions) {
+  constructor(body: RawBody | null, options: TransferBodyOptions) {
     this.#options = options;
-    this.#reader = stream?.getReader();
+    this.#reader = body ?? undefined;
     this.#startedMs = options.clock.nowMs();
     const unread = () =>
       this.#cancel(new UnavailableError(`dropped the answer for ${options.name}: nobody read it`));
