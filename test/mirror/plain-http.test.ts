@@ -162,13 +162,15 @@ describe('PlainHttp.request()', () => {
 
   test('a body that comes slowly is read in gulps', async () => {
     const packet = Buffer.alloc(1448);
-    await using origin = await rawOrigin(async ({ socket }) => {
+    await using origin = await rawOrigin(({ socket }) => {
       socket.setNoDelay(true);
       socket.write('HTTP/1.1 200 X\r\nContent-Length: 1000000\r\n\r\n');
-      for (let i = 0; i < 300; i += 1) {
+      let left = 300;
+      const timer = setInterval(() => {
         socket.write(packet);
-        await Bun.sleep(1);
-      }
+        left -= 1;
+        if (left === 0) clearInterval(timer);
+      }, 1);
     });
     const { body } = await ask(new PlainHttp(), origin);
     let [bytes, reads] = [0, 0];
