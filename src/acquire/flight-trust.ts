@@ -15,6 +15,7 @@ import { log } from '../lib/log.ts';
 import type { KeptPiece } from '../store/store.ts';
 import type { Servable } from '../swarm/library.ts';
 import type { Offer } from '../swarm/offer.ts';
+import type { Peer } from '../swarm/peer.ts';
 import { HASH_BYTES, layerRoot, PieceHasher } from '../torrent/merkle.ts';
 import type { Pieces } from '../torrent/pieces.ts';
 import type { FlightParts } from './flight-parts.ts';
@@ -29,6 +30,8 @@ export interface FlightTrustHost {
   readonly pieces: Pieces;
   readonly progress: Progress;
   readonly ended: boolean;
+  /** The mirror can be asked. */
+  readonly mirrorWorks: boolean;
   /** Readers were promised nothing but the mirror's own bytes. */
   readonly promised: boolean;
   offers(): Iterable<Offer>;
@@ -42,6 +45,10 @@ export interface FlightTrustHost {
 
 interface FollowedRoot {
   readonly sinceMs: number;
+  /** Who was asked for its layer, when last, and how many may answer yet. */
+  readonly asked: Set<Peer>;
+  askedMs: number;
+  pending: number;
   readonly hex: string;
   readonly bytes: Uint8Array;
   layer: Uint8Array | undefined;
@@ -53,6 +60,12 @@ export interface Askable {
   has(piece: number): boolean;
 }
 
+/** After a wrong whole so many vouchers are tried by a piece of the mirror each; what others gave is fetched anew at once. */
+const MAX_SAMPLES = 4;
+/** A layer on its way is waited for like any answer, so long at least. */
+const MIN_LAYER_WAIT_MS = 250;
+/** A layer that doesn't come within this time is asked of another, or another tree is followed. */
+const LAYER_MS = 1_000;
 /** More trees than this are not compared in one flight: each costs a piece of the mirror at most. */
 const MAX_RIVALS = 16;
 
@@ -71,7 +84,9 @@ export class FlightTrust {
   #rivals = 0;
   /** Pieces that the two trees disagree about. */
   readonly #differing = new Set<number>();
-  /** How often the whole has turned out wrong: after that hearsay counts for nothing here. */
+  /** Pieces of one voucher each that the mirror is asked for, after the whole turned out wrong: they tell who is right. */
+  readonly #samples = new Set<number>();
+  /** How often the whole has turned out wrong: each time less is believed. */
   #wrongs = 0;
 
   constructor(host: FlightTrustHost, parts: FlightParts) {
@@ -94,21 +109,26 @@ export class FlightTrust {
 
   /** After so many wrong wholes no peer's unproven tree is believed while the mirror works: each would cost readers a transfer. */
   get isMisled(): boolean {
-    return this.#wrongs > (this.#host.pieces.isSingle ? 1 : 0);
+    return this.#wrongs > 1;
   }
 
   get wrongs(): number {
     return this.#wrongs;
   }
 
-  /** Since when the layer of the followed root is on its way; undefined when none is. */
-  get layerSinceMs(): number | undefined {
-    return this.#root && !this.#root.layer ? this.#root.sinceMs : undefined;
+  /** Until when the layer of the followed root, being on its way, is worth waiting for; undefined when none is. */
+  get layerUntilMs(): number | undefined {
+    const root = this.#root;
+    if (!root || root.layer) return undefined;
+    // Nobody waits for those that don't answer.
+    const waits = [...root.asked].filter((p) => !p.withholdsHashes).map((p) => p.answerWaitMs);
+    return waits.length === 0 ? undefined : root.sinceMs + Math.max(MIN_LAYER_WAIT_MS, ...waits);
   }
 
   /** A piece that tells which of two trees is false, once the mirror has given it. */
   get telling(): number | undefined {
     for (const piece of this.#differing) return piece;
+    for (const piece of this.#samples) return piece;
     return undefined;
   }
 
@@ -116,8 +136,38 @@ export class FlightTrust {
 
   heard(offer: Offer): void {
     this.#roots.note(offer);
-    this.words.stated(offer.peer, offer.fresh());
+    if (this.words.stated(offer.peer, offer.fresh())) this.#doubt(offer.peer);
     this.follow();
+  }
+
+  /** Now and then: what other flights have found out meanwhile, and layers that don't come. */
+  review(): void {
+    const { falseWords } = this.#parts.swarms;
+    for (const { peer, hashes } of this.#host.offers())
+      if (hashes.size > 0 && falseWords.isDoubted(peer)) this.#doubt(peer);
+    this.#hurry();
+  }
+
+  /**
+   * The mirror's bytes aren't what this peer had from its mirror, it says. One of the two is wrong, and a file of both is
+   * no file: what only its word vouches for goes, and no more is asked for on it, here or in other flights.
+   */
+  #doubt(peer: Peer): void {
+    if (!this.words.doubt(peer)) return;
+    diary.debug(`${this.#host.name}: the mirror's bytes contradict the word of ${peer.address}`);
+    this.#parts.swarms.falseWords.doubt(peer);
+    const { origin, state } = this.#host.progress;
+    const lost: number[] = [];
+    for (let piece = 0; piece < state.length; piece += 1) {
+      if (state[piece] !== HAVE || origin[piece] !== FROM_HEARSAY) continue;
+      const hash = this.words.foundIn(piece);
+      if (!hash || !this.words.isDoubtful(piece, hash)) continue;
+      lost.push(piece);
+      this.#samples.delete(piece);
+      this.words.forget(piece);
+    }
+    this.#host.misled(lost);
+    this.#host.treeChanged();
   }
 
   /** An offer is gone. Nobody is left who states the root we follow, and nothing rests on it: another may be followed. */
@@ -134,22 +184,33 @@ export class FlightTrust {
    */
   askable(offer: Offer, mirrorWorks: boolean): Askable | undefined {
     if (this.#host.pieces.isSingle || this.#follows(offer)) {
+      if (this.#isUnbelieving) return undefined;
       if (this.#differing.size === 0 || !mirrorWorks)
         return { all: offer.all, has: (piece) => offer.has(piece) };
       return { all: false, has: (piece) => offer.has(piece) && !this.#differing.has(piece) };
     }
-    if (offer.hashes.size === 0 || this.#wrongs > 0) return undefined;
+    if (offer.hashes.size === 0 || this.isMisled) return undefined;
     const { words } = this;
     const layer = this.#root?.layer;
-    const mayBe = (piece: number, hash: Uint8Array) =>
-      layer ? sameBytes(hash, hashAt(layer, piece)) : !words.isDisputed(piece);
+    // After a wrong whole only what a peer had from its own mirror counts, and no more what it was told by others.
+    const needsOwn = this.#wrongs > 0;
+    const mayBe = (piece: number, hash: Uint8Array, own: boolean) => {
+      if ((needsOwn && !own) || words.isDoubtful(piece, hash)) return false;
+      if (this.#samples.has(piece) && mirrorWorks) return false;
+      return layer ? sameBytes(hash, hashAt(layer, piece)) : !words.isDisputed(piece);
+    };
     return {
       all: false,
       has: (piece) => {
         const stated = offer.has(piece) ? offer.hashes.get(piece) : undefined;
-        return stated !== undefined && mayBe(piece, stated.hash);
+        return stated !== undefined && mayBe(piece, stated.hash, stated.own);
       },
     };
+  }
+
+  /** One tree was false, and nobody's is believed while there is a mirror: each would cost readers a transfer. */
+  get #isUnbelieving(): boolean {
+    return !this.#host.pieces.isSingle && this.#wrongs > 0 && this.#host.mirrorWorks && !this.isSigned;
   }
 
   #follows(offer: Offer): boolean {
@@ -161,9 +222,9 @@ export class FlightTrust {
   /** Follows a root, where peers state one, and looks whether apt may see what rests on it. */
   follow(): void {
     const { pieces, progress } = this.#host;
-    if (pieces.isSingle) return;
+    if (pieces.isSingle || (!this.#root && this.#isUnbelieving && !this.#roots.signedHex)) return;
     if (!this.#root) {
-      const offer = this.#roots.choose(this.#host.offers());
+      const offer = this.#roots.choose(this.#givers()) ?? this.#roots.choose(this.#host.offers());
       if (offer?.root) this.#root = this.#fetchLayer(offer, offer.root);
     }
     if (!this.#root?.layer) return;
@@ -184,11 +245,28 @@ export class FlightTrust {
 
   #fetchLayer(offer: Offer, bytes: Uint8Array): FollowedRoot {
     const sinceMs = this.#parts.clock.nowMs();
-    const root: FollowedRoot = { hex: offer.rootHex, bytes, layer: undefined, sinceMs };
+    const root: FollowedRoot = {
+      bytes,
+      sinceMs,
+      hex: offer.rootHex,
+      layer: undefined,
+      asked: new Set(),
+      askedMs: sinceMs,
+      pending: 0,
+    };
+    this.#askLayer(root, offer);
+    return root;
+  }
+
+  /** The first of those asked that answers counts. */
+  #askLayer(root: FollowedRoot, offer: Offer): void {
+    root.asked.add(offer.peer);
+    root.askedMs = this.#parts.clock.nowMs();
+    root.pending += 1;
     const isOpen = () => (this.#root === root || this.#rival === root) && !this.#host.ended;
     offer.peer.layer(offer).then(
       (layer) => {
-        if (!isOpen()) return;
+        if (!isOpen() || root.layer) return;
         root.layer = layer;
         if (this.#root === root) this.#adopt(layer);
         if (this.#isContradicted(root)) this.#drop(root);
@@ -196,15 +274,41 @@ export class FlightTrust {
         this.#host.treeChanged();
       },
       () => {
-        if (!isOpen()) return;
-        if (this.#root === root) this.#root = undefined;
-        else this.#rival = undefined;
+        root.pending -= 1;
+        if (!isOpen() || root.layer) return;
+        if (root.pending === 0 && this.#root === root) this.#root = undefined;
+        else if (root.pending === 0) this.#rival = undefined;
         this.#host.useless(offer);
         this.follow();
         this.#host.treeChanged();
       },
     );
-    return root;
+  }
+
+  /** Offers of those that give hashes when asked. */
+  *#givers(): Generator<Offer> {
+    for (const offer of this.#host.offers()) if (!offer.peer.withholdsHashes) yield offer;
+  }
+
+  /** A layer that is long in coming is asked of another; where nobody else states that root, another root is followed. */
+  #hurry(): void {
+    const nowMs = this.#parts.clock.nowMs();
+    for (const root of [this.#root, this.#rival]) {
+      if (!root || root.layer || nowMs - root.askedMs < LAYER_MS) continue;
+      const others = [...this.#givers()].filter(({ closed, peer }) => !closed && !root.asked.has(peer));
+      const same = others.find(({ rootHex }) => rootHex === root.hex);
+      if (same) {
+        this.#askLayer(root, same);
+      } else if (root === this.#rival) {
+        this.#rival = undefined;
+        if (this.#root?.layer && !this.isSigned) this.#compare(this.#root);
+      } else {
+        const next = this.#roots.choose(others);
+        if (!next?.root) continue;
+        this.#root = this.#fetchLayer(next, next.root);
+        this.#host.treeChanged();
+      }
+    }
   }
 
   /** Pieces that rested on hearsay rest on the tree where it says the same of them. */
@@ -220,7 +324,7 @@ export class FlightTrust {
   /** Whether whole peers state another root than the one followed, and where the two differ. */
   #compare(root: FollowedRoot): void {
     if (!this.#rival && this.#rivals < MAX_RIVALS) {
-      const offer = this.#roots.rival(this.#host.offers(), root.hex);
+      const offer = this.#roots.rival(this.#givers(), root.hex);
       if (!offer?.root) return;
       this.#rivals += 1;
       this.#rival = this.#fetchLayer(offer, offer.root);
@@ -305,7 +409,7 @@ export class FlightTrust {
         return FROM_NOBODY;
       }
       // It says one thing, the tree another: neither is proven, the mirror decides.
-      if (stated && layer === undefined) origin = FROM_HEARSAY;
+      if (stated && layer === undefined && !this.words.isDoubtful(piece, hash)) origin = FROM_HEARSAY;
     }
     if (origin !== FROM_NOBODY) this.words.known(piece, { hash, own: false });
     return origin;
@@ -318,8 +422,10 @@ export class FlightTrust {
   mirrorPiece(piece: number, bytes: Uint8Array): boolean {
     const hash = this.#hasher.hash(bytes);
     if (this.isSigned && this.tree && !sameBytes(hash, hashAt(this.tree.layer, piece))) return false;
-    this.words.known(piece, { hash, own: true });
+    this.#samples.delete(piece);
+    const contradicted = this.words.known(piece, { hash, own: true });
     if (!this.isSigned) this.#settle(piece, hash);
+    for (const peer of contradicted) this.#doubt(peer);
     return true;
   }
 
@@ -371,13 +477,17 @@ export class FlightTrust {
     const { swarms } = this.#parts;
     for (const liar of this.#roots.liars(layerRoot(trueLayer, this.#host.pieces).toHex()))
       swarms.ban(liar, 'stated a false hash tree');
-    for (const liar of this.words.liars(trueLayer)) swarms.ban(liar, 'stated a false hash as its own');
+    for (const [liar, hash] of this.words.liars(trueLayer)) {
+      if (swarms.falseWords.prove(liar, this.#host.entry.key, hash))
+        swarms.ban(liar, 'stated false hashes as its own, of one file after another');
+    }
   }
 
   /**
    * The whole SHA-256 doesn't hold. Returns the pieces to fetch anew: what is least trusted. Under a signed tree that is
    * what the mirror gave; else what came from peers, and the mirror decides. What an earlier flight left goes, too: there
-   * is nobody any more to be asked about it.
+   * is nobody any more to be asked about it. The first time, what peers gave on their own word stays but for one piece
+   * each: what the mirror gives in its place tells whether the others of the same peer may stay.
    */
   wrongWhole(resumed: ReadonlySet<number>): number[] {
     const { progress } = this.#host;
@@ -385,8 +495,21 @@ export class FlightTrust {
     const isSigned = this.isSigned && this.tree !== undefined;
     const doubtful = isSigned ? [FROM_MIRROR, FROM_HEARSAY] : [FROM_ROOT, FROM_HEARSAY];
     const dropped: number[] = [];
-    for (let piece = 0; piece < progress.state.length; piece += 1) {
+    const tried = new Set<Peer>();
+    this.#samples.clear();
+    // From anywhere on: nodes that were misled in the same way try different pieces, and have them from each other.
+    const first = Math.floor(this.#parts.draw() * progress.state.length);
+    for (let i = 0; i < progress.state.length; i += 1) {
+      const piece = (first + i) % progress.state.length;
       if (!doubtful.includes(progress.origin[piece] ?? FROM_NOBODY) && !resumed.has(piece)) continue;
+      if (!isSigned && this.#wrongs === 1 && progress.origin[piece] === FROM_HEARSAY && !resumed.has(piece)) {
+        const voucher = this.words.isDisputed(piece) ? undefined : this.words.voucher(piece);
+        if (voucher && tried.has(voucher)) continue;
+        if (voucher && tried.size < MAX_SAMPLES) {
+          tried.add(voucher);
+          this.#samples.add(piece);
+        }
+      }
       dropped.push(piece);
       this.words.forget(piece);
     }
@@ -403,6 +526,8 @@ export class FlightTrust {
   doubtMirror(): number[] {
     this.#roots.reinstate();
     this.words.disown();
+    this.#samples.clear();
+    for (const { peer } of this.#host.offers()) this.#parts.swarms.falseWords.rehabilitate(peer);
     return [...this.#host.progress.state.keys()].filter((piece) => this.#host.progress.state[piece] === HAVE);
   }
 }

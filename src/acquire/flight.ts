@@ -55,6 +55,8 @@ const HOPE_MS = 20_000;
 const RETRY_MIRROR_MS = 5_000;
 /** A flight without readers is kept this long: apt comes back within seconds after a cut. */
 const ORPHAN_MS = 15_000;
+/** What we share of a file is taken back so often; then it is kept to ourselves, as peers take no more new numbers than 16. */
+const MAX_TAKEN_BACK = 8;
 /** A whole that is wrong this often has no source that is right. */
 const MAX_WRONGS = 4;
 
@@ -80,6 +82,7 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
   readonly #startedWallMs: number;
   #want: Want | undefined;
   #servable: FlightServable | undefined;
+  #takenBack = 0;
   #state: 'flying' | 'checking' | 'landed' | 'failed' = 'flying';
   #landedMs: number | undefined;
   /** What could be read when last looked at, and since when it has been that much. */
@@ -256,6 +259,10 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
 
   // ---- of what bytes are worth (FlightTrustHost) ----
 
+  get mirrorWorks(): boolean {
+    return this.#mirror.usable;
+  }
+
   offers(): Iterable<Offer> {
     return this.#offers.all();
   }
@@ -275,7 +282,7 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
 
   misled(pieces: readonly number[]): void {
     if (pieces.length === 0) return;
-    this.#stopSharing();
+    this.#takeBackShared();
     const isShown = this.#drop(pieces);
     if (isShown) this.#cutReaders();
     void this.#bytes.restart();
@@ -347,6 +354,7 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
     this.#wake = undefined;
     if (!this.#mirror.usable) this.#hope();
     if (this.#state !== 'flying') return;
+    this.#trust.review();
     this.#askFurther();
     this.#keepAptPatient();
     const decision = this.#tellingPiece() ?? planFlight(this.#view());
@@ -394,11 +402,8 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
       answersUntilMs = Math.min(answersUntilMs, this.#startedMs + Math.max(momentMs, 0.1 * expectedMs));
     }
     // A layer on its way is an answer on its way.
-    const { layerSinceMs } = this.#trust;
-    if (layerSinceMs !== undefined) {
-      const momentMs = Math.min(1_000, Math.max(250, 0.1 * expectedMs));
-      answersUntilMs = Math.max(answersUntilMs ?? 0, layerSinceMs + momentMs);
-    }
+    const { layerUntilMs } = this.#trust;
+    if (layerUntilMs !== undefined) answersUntilMs = Math.max(answersUntilMs ?? 0, layerUntilMs);
     return {
       nowMs,
       draw,
@@ -446,7 +451,7 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
     // Its bytes were hashed perhaps, and will be replaced.
     if (this.progress.state[piece] === HAVE) void this.#bytes.restart();
     this.#missing(piece);
-    const why = 'two hash trees differ here: the mirror tells which is false';
+    const why = 'peers differ here: the mirror tells who is right';
     return { requests: [], mirror: { kind: 'start', from: piece, to: piece + 1 }, wakeAtMs: undefined, why };
   }
 
@@ -580,7 +585,7 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
   /** A piece that is verified under a root, or whose hash is known, can be given on while the rest still comes. */
   #shareOn(piece: number): void {
     const { library, swarms } = this.#parts;
-    if (this.entry.swarms.length === 0) return;
+    if (this.entry.swarms.length === 0 || this.#takenBack > MAX_TAKEN_BACK) return;
     if (!this.#servable) {
       const { words, tree } = this.#trust;
       this.#servable = new FlightServable(this.entry, this.pieces, this.progress, this.#bytes, words);
@@ -597,6 +602,14 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
     this.#servable.close();
     this.#parts.library.ungrow(this.entry.key);
     this.#servable = undefined;
+  }
+
+  /** What was given on may be wrong: all that was said of it is void, and what is asked for next gets new numbers. */
+  #takeBackShared(): void {
+    if (!this.#servable) return;
+    this.#takenBack += 1;
+    this.#stopSharing();
+    this.#parts.swarms.fileGone(this.entry.key);
   }
 
   // ---- the gate ----
@@ -653,7 +666,7 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
 
   /** The whole SHA-256 doesn't hold: what is least trusted is fetched anew, readers that may have seen it are cut. */
   #wrong(giver: Offer | undefined): void {
-    this.#stopSharing();
+    this.#takeBackShared();
     let dropped = this.#trust.wrongWhole(this.#bytes.kept.resumed);
     // One piece, one giver: it alone contradicts the key that it claimed to have.
     if (giver && this.pieces.isSingle)

@@ -26,7 +26,20 @@ export class Roots {
 
   note(offer: Offer): void {
     if (!offer.root || !offer.ownStatement) return;
-    if (this.#own.size < MAX_STATEMENTS) this.#own.set(offer.peer, offer.rootHex);
+    this.#own.set(offer.peer, offer.rootHex);
+    if (this.#own.size > MAX_STATEMENTS) this.#dropOneOfTheMost();
+  }
+
+  /** Of the address group that has most: whoever comes first, and often, can't hide those that come later. */
+  #dropOneOfTheMost(): void {
+    const groups = new Map<string, Peer[]>();
+    for (const peer of this.#own.keys()) {
+      const group = addressGroup(peer.address);
+      groups.set(group, [...(groups.get(group) ?? []), peer]);
+    }
+    let most: Peer[] = [];
+    for (const peers of groups.values()) if (peers.length > most.length) most = peers;
+    if (most[0]) this.#own.delete(most[0]);
   }
 
   drop(rootHex: string): void {

@@ -3,16 +3,10 @@
  * found out by the flights (acquire/crowd.ts). Bounded: the oldest is forgotten.
  */
 import type { Clock } from '../lib/clock.ts';
-import { addressGroup } from './address.ts';
+import { type Speaker, speakerId } from './speaker.ts';
 
 const CLAIM_BREAK_MS = 600_000;
 const MAX_CLAIM_BREAKERS = 1_000;
-
-export interface Claimant {
-  readonly address: string;
-  readonly id: Uint8Array;
-  readonly trusted: boolean;
-}
 
 export class ClaimBreakers {
   readonly #clock: Clock;
@@ -22,20 +16,14 @@ export class ClaimBreakers {
     this.#clock = clock;
   }
 
-  add(peer: Claimant): void {
-    this.#untilMs.set(idOf(peer), this.#clock.nowMs() + CLAIM_BREAK_MS);
+  add(peer: Speaker): void {
+    this.#untilMs.set(speakerId(peer), this.#clock.nowMs() + CLAIM_BREAK_MS);
     if (this.#untilMs.size <= MAX_CLAIM_BREAKERS) return;
     const [oldest] = this.#untilMs.keys();
     if (oldest !== undefined) this.#untilMs.delete(oldest);
   }
 
-  has(peer: Claimant): boolean {
-    return (this.#untilMs.get(idOf(peer)) ?? 0) > this.#clock.nowMs();
+  has(peer: Speaker): boolean {
+    return (this.#untilMs.get(speakerId(peer)) ?? 0) > this.#clock.nowMs();
   }
-}
-
-/** Whose word a claim is: on the LAN several nodes may share an address, among strangers an address group is one. */
-function idOf(peer: Claimant): string {
-  const group = addressGroup(peer.address);
-  return peer.trusted ? `${group} ${peer.id.toHex()}` : group;
 }

@@ -11,6 +11,8 @@ import { encodeHashRequest, type HashRange } from '../wire/message.ts';
 
 const MAX_HASHES_ASKED = 512;
 const TIMEOUT_MS = 10_000;
+/** Whoever hasn't answered by then is asked last. */
+const MUTE_MS = 1_000;
 
 interface Fetch {
   readonly root: Uint8Array;
@@ -26,10 +28,19 @@ export class LayerFetch {
   readonly #clock: Clock;
   readonly #send: (bytes: Uint8Array) => void;
   readonly #running = new Map<string, Fetch>();
+  /** Its last answer never came. */
+  #leftUnanswered = false;
 
   constructor(clock: Clock, send: (bytes: Uint8Array) => void) {
     this.#clock = clock;
     this.#send = send;
+  }
+
+  /** It doesn't answer, or not in time. */
+  get isMute(): boolean {
+    const now = this.#clock.nowMs();
+    for (const { sinceMs } of this.#running.values()) if (now - sinceMs >= MUTE_MS) return true;
+    return this.#leftUnanswered;
   }
 
   fetch(root: Uint8Array, pieces: Pieces): Promise<Uint8Array> {
@@ -67,6 +78,7 @@ export class LayerFetch {
   hashes(message: HashRange & { readonly hashes: Uint8Array }): boolean {
     const fetch = this.#running.get(message.piecesRoot.toHex());
     if (!fetch || message.length !== fetch.length || !fetch.missing.has(message.index)) return true;
+    this.#leftUnanswered = false;
     const { pieces, root, layer } = fetch;
     const split = message.length * HASH_BYTES;
     const hashes = message.hashes.subarray(0, split);
@@ -95,13 +107,17 @@ export class LayerFetch {
 
   rejected(range: HashRange): void {
     const fetch = this.#running.get(range.piecesRoot.toHex());
-    if (fetch) this.#end(fetch, new ProtocolError('refuses the hashes of a root it stated'));
+    if (!fetch) return;
+    this.#leftUnanswered = false;
+    this.#end(fetch, new ProtocolError('refuses the hashes of a root it stated'));
   }
 
   tick(): void {
     const now = this.#clock.nowMs();
     for (const fetch of this.#running.values()) {
-      if (now - fetch.sinceMs > TIMEOUT_MS) this.#end(fetch, new ProtocolError('hashes did not come'));
+      if (now - fetch.sinceMs <= TIMEOUT_MS) continue;
+      this.#leftUnanswered = true;
+      this.#end(fetch, new ProtocolError('hashes did not come'));
     }
   }
 

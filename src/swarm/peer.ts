@@ -326,6 +326,11 @@ export class Peer implements FramerSink {
     return this.#layers.fetch(offer.root, offer.pieces);
   }
 
+  /** It was asked for hashes and doesn't give them. */
+  get withholdsHashes(): boolean {
+    return this.#layers.isMute;
+  }
+
   // ---- what we have ----
 
   /** A file can be served now, whole or in part: tell the peer if it looks for it. */

@@ -13,6 +13,7 @@ import type { Ban } from './bans.ts';
 import { ClaimBreakers } from './claim-breakers.ts';
 import { Dialer } from './dialer.ts';
 import { type BanKeeper, Door } from './door.ts';
+import { FalseWords } from './false-words.ts';
 import { KeyLimits } from './key-limits.ts';
 import type { Library, Servable } from './library.ts';
 import type { Dial, Link, LinkListener, Listen } from './link.ts';
@@ -65,6 +66,7 @@ export class Swarms implements PeerNode, AsyncDisposable {
   readonly wants: Wants;
   readonly keyLimits: KeyLimits;
   readonly privacy: Privacy;
+  readonly falseWords: FalseWords;
   readonly #door: Door;
   readonly #moved: SwarmsOptions['moved'];
   readonly #listen: Listen;
@@ -92,6 +94,7 @@ export class Swarms implements PeerNode, AsyncDisposable {
     this.privacy = options.privacy ?? new Privacy();
     this.wants = new Wants(this.clock, draw, this.privacy);
     this.keyLimits = new KeyLimits(this.clock);
+    this.falseWords = new FalseWords(this.clock);
     this.#door = new Door(this.clock, options.banKeeper);
     this.#claimBreakers = new ClaimBreakers(this.clock);
     this.#moved = options.moved;

@@ -104,6 +104,14 @@ describe('Roots.liars()', () => {
     expect(all.liars(B)).toEqual([liar.peer]);
   });
 
+  test('a liar that comes late is not hidden by the many connections of others', () => {
+    const early = Array.from({ length: 300 }, () => offer('198.51.100.1', A));
+    const late = offer('203.0.113.9', A);
+    const all = roots(undefined, ...early, late, ...early.slice(0, 200).map(() => offer('198.51.100.1', A)));
+    expect(all.liars(B)).toContain(late.peer);
+    expect(all.liars(B)).toHaveLength(256);
+  });
+
   test('are worth looking for when words contradict one another, or a root was dropped', () => {
     expect(roots(undefined, offer('1', A), offer('2', A)).contradictory).toBe(false);
     expect(roots(undefined, offer('1', A), offer('2', B)).contradictory).toBe(true);

@@ -17,7 +17,7 @@ import { start as lowRank } from './low-rank.ts';
 import { start as neverAnswers } from './never-answers.ts';
 import { start as neverSends } from './never-sends.ts';
 import { start as rejecter } from './rejecter.ts';
-import { runErrand, type SceneOptions } from './scenes.ts';
+import { FILES, runErrand, type SceneOptions } from './scenes.ts';
 import { start as trickler } from './trickler.ts';
 
 setDefaultTimeout(60_000);
@@ -70,6 +70,35 @@ const OTHERS: Readonly<Record<string, StartAdversary>> = {
   rejecter,
   trickler,
 };
+describe("false hashes as one's own word", () => {
+  const scene = SCENES['a crowd of four that wants the same'] as SceneOptions;
+  const large = FILES.filter(({ bytes }) => bytes.length > 512 * 1024);
+
+  test('about one file ban nobody: that may be a bad mirror; about a second one they do', async () => {
+    const once = await runErrand(scene, [falseFirstHand], () => {}, large.slice(0, 1));
+    expect([...once.banned]).toEqual([]);
+    const twice = await runErrand(scene, [falseFirstHand], () => {}, large.slice(0, 2));
+    expect([...twice.banned].sort()).toEqual([...scene.hostile].sort());
+  });
+
+  test.each(['falseFirstHand', 'falseTree'])(
+    '%s: a crowd that was misled goes on as a crowd',
+    async (name) => {
+      const peaceful = await runErrand(scene, []);
+      const outcome = await runErrand(scene, [LIARS[name] as StartAdversary]);
+      expect(outcome.tookMs).toBeLessThan(2 * peaceful.tookMs);
+      expect(outcome.mirrorBytes).toBeLessThan(1.5 * peaceful.mirrorBytes);
+    },
+  );
+
+  test('nor does a false tree that honest nodes relay end it', async () => {
+    const peaceful = await runErrand(scene, []);
+    const outcome = await runErrand(scene, [honestRelay]);
+    expect(outcome.tookMs).toBeLessThan(2 * peaceful.tookMs);
+    expect(outcome.mirrorBytes).toBeLessThan(1.5 * peaceful.mirrorBytes);
+  });
+});
+
 describe.each(Object.keys(SCENES))('beside %s', (title) => {
   const scene = SCENES[title] as SceneOptions;
 
