@@ -2,8 +2,8 @@
  * What carries bytes in a simulated world. A line is a machine's way onto the network: one rate up and one down, each
  * shared by all streams over it. Up: a quantum of each stream in turn (fair), and streams that have only a few bytes to
  * say go first, as with Linux' fq_codel. Down: first come, first served. A stream has no more under way than a window
- * of about twice its bandwidth × delay, so that a slow receiver holds up its sender, as TCP would; there is no slow start
- * and no loss.
+ * of about twice its bandwidth × delay, which those that have bytes on their way to the same end share, so that a slow
+ * receiver holds up its senders, as TCP would; there is no slow start and no loss.
  */
 import type { EventClock } from './event-clock.ts';
 
@@ -31,6 +31,7 @@ const MIN_QUANTUM_BYTES = 16 * 1024;
 const QUANTUM_MS = 5;
 const FEW_BYTES = 2 * 1024;
 const MIN_WINDOW_BYTES = 128 * 1024;
+const LEAST_SHARE_BYTES = 32 * 1024;
 
 export class Line {
   readonly clock: EventClock;
@@ -46,6 +47,9 @@ export class Line {
   /** Switched off: whatever it sends, or is sent, is lost. */
   isDown = false;
   sentBytes = 0;
+  receivedBytes = 0;
+  /** Streams with bytes on their way to this end: they share what is under way, as congestion control has it. */
+  incoming = 0;
 
   constructor(clock: EventClock, shape: LineShape) {
     this.clock = clock;
@@ -69,11 +73,13 @@ export class Line {
     if (!this.#isSending) this.#sendNext();
   }
 
-  /** When bytes that reach this end of the line at `atMs` are through. */
-  takeIn(bytes: number, atMs: number): number {
-    if (!Number.isFinite(this.#down)) return atMs;
-    this.#downBusyUntilMs = Math.max(this.#downBusyUntilMs, atMs) + (bytes / this.#down) * 1000;
-    return this.#downBusyUntilMs;
+  /** For how long bytes that reach this end of the line now are on their way through it. */
+  takeIn(bytes: number): number {
+    this.receivedBytes += bytes;
+    if (!Number.isFinite(this.#down)) return 0;
+    const nowMs = this.clock.nowMs();
+    this.#downBusyUntilMs = Math.max(this.#downBusyUntilMs, nowMs) + (bytes / this.#down) * 1000;
+    return this.#downBusyUntilMs - nowMs;
   }
 
   #sendNext(): void {
@@ -168,6 +174,7 @@ export class Stream {
       this.#sentOfFirst = 0;
     }
     this.#queuedBytes = Math.max(0, this.#queuedBytes - bytes);
+    if (this.#underWayBytes === 0) this.#to.incoming += 1;
     this.#underWayBytes += bytes;
     this.sentBytes += bytes;
     this.#leaving = { parcels, bytes };
@@ -188,17 +195,27 @@ export class Stream {
   #travel(parcels: readonly Parcel[], bytes: number): void {
     const { clock } = this.#from;
     if (this.#from.isDown || this.#to.isDown) return;
-    const throughMs = this.#to.takeIn(bytes, clock.nowMs() + this.#latencyMs);
-    clock.after(throughMs - clock.nowMs(), () => {
-      this.#underWayBytes -= bytes;
-      if (this.#to.isDown) return;
-      for (const { head, zeroBytes } of parcels) this.#events.arrived(head, zeroBytes);
-      this.#list();
-    });
+    // Lines are of different length: only there it shows who comes first.
+    clock.after(this.#latencyMs, () =>
+      clock.after(this.#to.takeIn(bytes), () => this.#arrive(parcels, bytes)),
+    );
+  }
+
+  #arrive(parcels: readonly Parcel[], bytes: number): void {
+    this.#underWayBytes -= bytes;
+    if (this.#underWayBytes === 0) this.#to.incoming -= 1;
+    if (this.#to.isDown) return;
+    for (const { head, zeroBytes } of parcels) this.#events.arrived(head, zeroBytes);
+    this.#list();
+  }
+
+  #hasWindow(): boolean {
+    if (this.#underWayBytes < LEAST_SHARE_BYTES) return true;
+    return this.#underWayBytes < this.#windowBytes / Math.max(1, this.#to.incoming);
   }
 
   #list(): void {
-    if (this.#isListed || this.#queuedBytes === 0 || this.#underWayBytes >= this.#windowBytes) return;
+    if (this.#isListed || this.#queuedBytes === 0 || !this.#hasWindow()) return;
     this.#isListed = true;
     this.#from.ready(this, this.#queuedBytes <= FEW_BYTES);
   }

@@ -80,57 +80,70 @@ export class MirrorClient implements Mirror {
     if (this.#hangs) await neverAnswered(signal);
     this.#server.requests += 1;
     const latencyMs = line.shape.latencyMs + this.#line.shape.latencyMs;
-    await clock.sleep(2 * latencyMs, signal);
-    this.#health.measuredLatency('mirror', 2 * latencyMs);
     const from = range?.from ?? 0;
     const to = range?.to ?? sizeBytes;
+    await clock.sleep(latencyMs, signal);
+    // Head and body leave the mirror together.
+    const body = this.#send(to - from, signal);
+    await clock.sleep(latencyMs, signal);
+    this.#health.measuredLatency('mirror', 2 * latencyMs);
     const headers = new Headers({ 'content-length': String(to - from), 'last-modified': LAST_MODIFIED });
     if (range) headers.set('content-range', `bytes ${from}-${to - 1}/${sizeBytes}`);
-    return { status: range ? 206 : 200, headers, body: this.#body(to - from, signal) };
+    return { status: range ? 206 : 200, headers, body: this.#body(body, to - from, signal) };
   }
 
-  async *#body(lengthBytes: number, signal: AbortSignal): AsyncGenerator<Uint8Array> {
-    const server = this.#server;
-    const { clock } = server;
-    const startedMs = clock.nowMs();
-    let arrived = 0;
-    let read = 0;
-    let wake: (() => void) | undefined;
-    const stream = new Stream(server.line, this.#line, {
+  #send(lengthBytes: number, signal: AbortSignal): Arriving {
+    const body: Arriving = { bytes: 0, wake: undefined, cut: () => stream.cut() };
+    const stream = new Stream(this.#server.line, this.#line, {
       left: () => {},
       arrived: (_head, zeroBytes) => {
-        arrived += zeroBytes;
-        wake?.();
+        body.bytes += zeroBytes;
+        body.wake?.();
       },
     });
     const onAbort = () => {
       stream.cut();
-      wake?.();
+      body.wake?.();
     };
     signal.addEventListener('abort', onAbort, { once: true });
+    stream.push(undefined, lengthBytes);
+    return body;
+  }
+
+  async *#body(body: Arriving, lengthBytes: number, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+    const server = this.#server;
+    const { clock } = server;
+    const startedMs = clock.nowMs();
+    let read = 0;
     server.running += 1;
     server.mostRunning = Math.max(server.mostRunning, server.running);
-    stream.push(undefined, lengthBytes);
     try {
       while (read < lengthBytes) {
         signal.throwIfAborted();
-        if (read === arrived) {
+        if (read === body.bytes) {
           await new Promise<void>((resolve) => {
-            wake = resolve;
+            body.wake = resolve;
           });
           continue;
         }
-        const bytes = Math.min(arrived - read, ZEROS.length);
+        const bytes = Math.min(body.bytes - read, ZEROS.length);
         read += bytes;
         yield ZEROS.subarray(0, bytes);
       }
     } finally {
       server.running -= 1;
-      stream.cut();
-      signal.removeEventListener('abort', onAbort);
+      body.cut();
       this.#health.measuredTransfer('mirror', read, clock.nowMs() - startedMs);
     }
   }
+}
+
+/** A body on its way to a node. */
+interface Arriving {
+  /** As many have come. */
+  bytes: number;
+  wake: (() => void) | undefined;
+  readonly cut: () => void;
 }
 
 function neverAnswered(signal: AbortSignal): Promise<never> {

@@ -70,6 +70,8 @@ export interface Figures {
   readonly payloadBytes: number;
   /** All that peers were sent besides, from the first errand on. */
   readonly protocolBytes: number;
+  /** All that reached nodes, of use or not. */
+  readonly arrivedBytes: number;
   readonly events: number;
   readonly simulatedMs: number;
 }
@@ -86,6 +88,8 @@ export class World {
   readonly nodes: SimNode[] = [];
   readonly mirror: SimMirror;
   readonly network: SimNetwork;
+  /** The nodes'. */
+  readonly lines: Line[] = [];
   readonly #scenario: Scenario;
   readonly #draw: Draw;
   readonly #zeros: ZeroBytes;
@@ -109,6 +113,7 @@ export class World {
     this.#seed();
     const startMs = this.clock.nowMs();
     const before = this.network.otherBytes;
+    const arrivedBefore = this.#arrivedBytes();
     errands.forEach((errand, at) => {
       this.clock.after(errand.atMs, () => void this.#runErrand(errand, at));
     });
@@ -128,9 +133,14 @@ export class World {
       mirrorRequests: this.mirror.requests,
       payloadBytes: this.network.payloadBytes,
       protocolBytes: this.network.otherBytes - before,
+      arrivedBytes: this.#arrivedBytes() - arrivedBefore,
       events: this.clock.events,
       simulatedMs: this.clock.nowMs() - startMs,
     };
+  }
+
+  #arrivedBytes(): number {
+    return this.lines.reduce((sum, { receivedBytes }) => sum + receivedBytes, 0);
   }
 
   async stop(): Promise<void> {
@@ -155,6 +165,7 @@ export class World {
     for (let i = 0; i < nodes; i += 1) {
       const spread = drawBetween(this.#draw, 1 / (1 + latencySpread), 1 + latencySpread);
       const own = new Line(clock, { ...line, latencyMs: line.latencyMs * spread });
+      this.lines.push(own);
       const host = hostOf(i, this.#scenario.isLan ?? false);
       const known = {
         latencyMs: 2 * (own.shape.latencyMs + mirror.latencyMs),
