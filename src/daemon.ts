@@ -3,6 +3,7 @@
  * the opposite order. Nothing is decided here but who knows whom.
  */
 import { mkdirSync, readFileSync } from 'node:fs';
+import { networkInterfaces } from 'node:os';
 import packageJson from '../package.json' with { type: 'json' };
 import { Acquirer } from './acquire/acquirer.ts';
 import type { FlightParts } from './acquire/flight-parts.ts';
@@ -31,6 +32,7 @@ import { DiskStore } from './store/disk-store.ts';
 import type { Store } from './store/store.ts';
 import { BanFile } from './swarm/ban-file.ts';
 import { Library } from './swarm/library.ts';
+import { LocalNetwork } from './swarm/local-network.ts';
 import { newPeerId } from './swarm/peer-id.ts';
 import { Privacy } from './swarm/privacy.ts';
 import { Swarms } from './swarm/swarms.ts';
@@ -72,6 +74,7 @@ export async function startDaemon(settings: Settings): Promise<Daemon> {
       downloadBucket,
       banKeeper,
       // Late: the catalogue is made below.
+      local: new LocalNetwork(clock, settings.lan ? ownAddresses : undefined),
       privacy: new Privacy(settings.privacy, (key) => catalogue.isSecurity(key)),
       client: `DebTorrent ${VERSION}`,
       uploadBuckets: uploadBuckets(settings, clock.nowMs()),
@@ -218,6 +221,12 @@ function openStore({ cacheDir, cacheLimitBytes }: Settings): DiskStore {
       { cause },
     );
   }
+}
+
+/** Of this machine's interfaces, with their prefixes. */
+function ownAddresses(): string[] {
+  const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
+  return all.flatMap(({ internal, cidr }) => (internal || cidr === null ? [] : [cidr]));
 }
 
 /** One limit for all peers where it was given; else none on the LAN and a modest one beyond. */

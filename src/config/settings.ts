@@ -142,8 +142,10 @@ export const SETTINGS: { readonly [N in SettingName]: SettingSpec<Settings[N]> }
   lan: {
     flag: 'no-lan',
     kind: 'off-switch',
-    description: 'Do not look for nodes on the local network',
-    fileDescription: 'Look for nodes on the local network (changes nothing yet)',
+    description:
+      'Neither look for nodes on the local network, nor count neighbours with public addresses to it',
+    fileDescription:
+      'Look for nodes on the local network (changes nothing yet), and count neighbours with public addresses to it',
     initial: true,
     parse: () => undefined,
     expects: '',

@@ -10,7 +10,8 @@
  *
  * docs/protocol.md "Meeting and limits".
  */
-import { addressGroup, addressNetwork, isLanAddress } from './address.ts';
+import { addressNetwork } from './address.ts';
+import { LocalNetwork } from './local-network.ts';
 import { isKnown, type Provenance } from './provenance.ts';
 
 /** Peers, in all swarms together. */
@@ -45,6 +46,8 @@ export interface Guest {
   /** It has said hello. */
   readonly ready: boolean;
   readonly bytesDown: number;
+  /** It looks for nothing. */
+  readonly isUploadOnly: boolean;
   shares(infoHash: string): boolean;
   close(reason: string): void;
 }
@@ -56,13 +59,18 @@ interface Place {
 }
 
 export class Admission {
+  readonly #local: LocalNetwork;
   /** Everybody, the longest connected first. */
   readonly #guests = new Map<Guest, Place>();
 
+  constructor(local: LocalNetwork = new LocalNetwork()) {
+    this.#local = local;
+  }
+
   /** Why a connection from `host` is refused before a word; undefined: come in. `expected`: how that address was met. */
   refusal(host: string, expected: Provenance): string | undefined {
-    const group = addressGroup(host);
-    const isNear = expected === 'given' || isLanAddress(host);
+    const group = this.#local.group(host);
+    const isNear = expected === 'given' || this.#local.has(host);
     const waiting = this.#count((guest, place) => isWaiting(guest) && place.group === group);
     if (waiting >= (isNear ? LAN_WAITING_AN_ADDRESS : WAITING_A_GROUP)) return 'too many handshakes';
     if (isNear) return undefined;
@@ -72,8 +80,8 @@ export class Admission {
   /** It has its place, until it leaves. Whoever has waited longest may lose theirs. */
   enter(guest: Guest): void {
     const { address } = guest;
-    const isLan = isLanAddress(address);
-    this.#guests.set(guest, { isLan, group: addressGroup(address), network: addressNetwork(address) });
+    const isLan = this.#local.has(address);
+    this.#guests.set(guest, { isLan, group: this.#local.group(address), network: addressNetwork(address) });
     if (guest.dialled) return;
     const waiting = [...this.#guests].filter(([other, place]) => isWaiting(other) && place.isLan === isLan);
     if (waiting.length > (isLan ? MAX_LAN_WAITING : MAX_WAITING))
@@ -119,7 +127,7 @@ export class Admission {
   /** Whether this very address may be dialled now. */
   mayDial(host: string, provenance: Provenance): boolean {
     if (provenance === 'given') return true;
-    if (isLanAddress(host) || provenance === 'lan') return this.#room > 0;
+    if (this.#local.has(host) || provenance === 'lan') return this.#room > 0;
     return this.#room > 0 && !this.#isNetworkFull(host, provenance);
   }
 
@@ -146,11 +154,19 @@ function isWaiting(guest: Guest): boolean {
   return !guest.ready && !guest.dialled;
 }
 
-/** The stranger that gave least goes, one that came by itself before one of our choice. False: there is none. */
+/**
+ * The stranger that gave least goes, one that came by itself before one of our choice, and of those that gave nothing
+ * one that looks for nothing. False: there is none.
+ */
 function sendAway(guests: readonly Guest[]): boolean {
   const [least] = guests
     .filter(({ trusted }) => !trusted)
-    .sort((a, b) => Number(a.dialled) - Number(b.dialled) || a.bytesDown - b.bytesDown);
+    .sort(
+      (a, b) =>
+        Number(a.dialled) - Number(b.dialled) ||
+        a.bytesDown - b.bytesDown ||
+        Number(b.isUploadOnly) - Number(a.isUploadOnly),
+    );
   least?.close('room for a near peer');
   return least !== undefined;
 }

@@ -6,7 +6,8 @@
  * is put right ends or prolongs a ban. Bounded: the ban that ends first makes room.
  */
 import type { Clock } from '../lib/clock.ts';
-import { addressGroup, isLanAddress } from './address.ts';
+import { addressGroup } from './address.ts';
+import { LocalNetwork } from './local-network.ts';
 
 export interface Ban {
   /** The address that was caught. */
@@ -42,12 +43,14 @@ const MAX_REASON = 200;
 
 export class Bans {
   readonly #clock: Clock;
+  readonly #local: LocalNetwork;
   /** By address group; near ones by "=" and their address. Also those that have ended and aren't forgotten. */
   readonly #bans = new Map<string, Ban>();
   #changes = 0;
 
-  constructor(clock: Clock, kept: Iterable<KeptBan> = []) {
+  constructor(clock: Clock, kept: Iterable<KeptBan> = [], local: LocalNetwork = new LocalNetwork()) {
     this.#clock = clock;
+    this.#local = local;
     for (const ban of kept) this.#restore(ban);
   }
 
@@ -58,7 +61,7 @@ export class Bans {
 
   add(host: string, reason: string, near: boolean): Ban {
     const now = this.#clock.nowMs();
-    const isNear = near || isLanAddress(host);
+    const isNear = near || this.#local.has(host);
     const id = idOf(host, isNear);
     const before = this.#bans.get(id);
     const times = (before && now < before.untilMs + FORGET_MS ? before.times : 0) + 1;
@@ -81,7 +84,8 @@ export class Bans {
    */
   has(host: string, given = false): boolean {
     return (
-      this.#inForce(idOf(host, true)) || (!given && !isLanAddress(host) && this.#inForce(idOf(host, false)))
+      this.#inForce(idOf(host, true)) ||
+      (!given && !this.#local.has(host) && this.#inForce(idOf(host, false)))
     );
   }
 

@@ -4,8 +4,8 @@
  * forgotten, one given by hand is tried for ever.
  */
 import type { HostPort } from '../lib/host-port.ts';
-import { isLanAddress } from './address.ts';
 import type { Link } from './link.ts';
+import type { LocalNetwork } from './local-network.ts';
 import { betterOf, isNear, type Provenance } from './provenance.ts';
 
 const FIRST_PAUSE_MS = 500;
@@ -20,6 +20,7 @@ const MAX_FAILURES_HINT = 1;
 
 export class Candidate {
   readonly at: HostPort;
+  readonly #local: LocalNetwork;
   /** Swarms it was named for; empty = any of ours. */
   readonly swarms = new Set<string>();
   provenance: Provenance;
@@ -39,7 +40,8 @@ export class Candidate {
   #turn = 0;
   #unknown = 0;
 
-  constructor(at: HostPort, provenance: Provenance, nowMs: number, source?: string) {
+  constructor(at: HostPort, provenance: Provenance, nowMs: number, local: LocalNetwork, source?: string) {
+    this.#local = local;
     this.at = at;
     this.provenance = provenance;
     this.source = source;
@@ -53,7 +55,7 @@ export class Candidate {
 
   /** On the LAN or given by hand. */
   get isNear(): boolean {
-    return isNear(this.provenance) || isLanAddress(this.at.host);
+    return isNear(this.provenance) || this.#local.has(this.at.host);
   }
 
   /** Neither connected nor about to be. */

@@ -9,6 +9,7 @@ import type { Clock } from '../lib/clock.ts';
 import { formatHostPort, type HostPort } from '../lib/host-port.ts';
 import { Candidate } from './candidate.ts';
 import type { Dial, Link } from './link.ts';
+import type { LocalNetwork } from './local-network.ts';
 import { betterOf, type Provenance } from './provenance.ts';
 
 const TIMEOUT_MS = 4_000;
@@ -30,6 +31,7 @@ const HOPEFUL_MS = 250;
 export interface DialerHost {
   readonly clock: Clock;
   readonly dial: Dial;
+  readonly local: LocalNetwork;
   /** 0 to 1. */
   readonly draw: () => number;
   /** Our swarms, in the order in which to try them on an address given by hand. */
@@ -149,7 +151,7 @@ export class Dialer {
     const key = formatHostPort(at);
     let candidate = this.#candidates.get(key);
     if (!candidate) {
-      candidate = new Candidate(at, provenance, this.#host.clock.nowMs(), source);
+      candidate = new Candidate(at, provenance, this.#host.clock.nowMs(), this.#host.local, source);
       if (!candidate.isGiven && !this.#makeRoom(candidate)) return;
       this.#candidates.set(key, candidate);
     }

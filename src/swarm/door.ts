@@ -7,6 +7,7 @@ import type { HostPort } from '../lib/host-port.ts';
 import { Admission } from './admission.ts';
 import { type Ban, Bans, type KeptBan } from './bans.ts';
 import { Knocks } from './knocks.ts';
+import { LocalNetwork } from './local-network.ts';
 import { Offences } from './offences.ts';
 import type { Provenance } from './provenance.ts';
 
@@ -27,16 +28,17 @@ export interface Banned {
 
 export class Door {
   /** How many, and of whom. */
-  readonly places = new Admission();
+  readonly places: Admission;
   readonly #bans: Bans;
   readonly #keeper: BanKeeper | undefined;
   readonly #knocks: Knocks;
   readonly #offences: Offences;
 
-  constructor(clock: Clock, keeper: BanKeeper | undefined) {
+  constructor(clock: Clock, keeper: BanKeeper | undefined, local: LocalNetwork = new LocalNetwork()) {
     this.#keeper = keeper;
-    this.#bans = new Bans(clock, keeper?.read());
-    this.#knocks = new Knocks(clock);
+    this.places = new Admission(local);
+    this.#bans = new Bans(clock, keeper?.read(), local);
+    this.#knocks = new Knocks(clock, local);
     this.#offences = new Offences(clock);
   }
 

@@ -4,7 +4,8 @@
  * time it goes on. Decides nothing else about who may connect. Bounded: who was quiet longest is forgotten first.
  */
 import type { Clock } from '../lib/clock.ts';
-import { addressGroup, isLanAddress, isLoopbackAddress } from './address.ts';
+import { isLoopbackAddress } from './address.ts';
+import { LocalNetwork } from './local-network.ts';
 
 const MINUTE_MS = 60_000;
 /** A node tries each of its swarms by itself, and a household behind one address has several nodes. */
@@ -27,24 +28,26 @@ interface Knocker {
 
 export class Knocks {
   readonly #clock: Clock;
+  readonly #local: LocalNetwork;
   readonly #knockers = new Map<string, Knocker>();
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, local: LocalNetwork = new LocalNetwork()) {
     this.#clock = clock;
+    this.#local = local;
   }
 
   /** Counts one; false when it is one too many. This machine itself is not counted. */
   allows(host: string): boolean {
     if (isLoopbackAddress(host)) return true;
     const now = this.#clock.nowMs();
-    const knocker = this.#of(addressGroup(host), now);
+    const knocker = this.#of(this.#local.group(host), now);
     if (now < knocker.refusedUntilMs) return false;
     if (now - knocker.sinceMs >= MINUTE_MS) {
       knocker.sinceMs = now;
       knocker.count = 0;
     }
     knocker.count += 1;
-    if (knocker.count <= (isLanAddress(host) ? LAN_KNOCKS_A_MINUTE : KNOCKS_A_MINUTE)) return true;
+    if (knocker.count <= (this.#local.has(host) ? LAN_KNOCKS_A_MINUTE : KNOCKS_A_MINUTE)) return true;
     knocker.refusedUntilMs = now + Math.min(LONGEST_REFUSAL_MS, MINUTE_MS * 2 ** knocker.excesses);
     knocker.excesses += 1;
     knocker.count = 0;

@@ -15,7 +15,8 @@ import { isDialable } from '../discovery/dialable.ts';
 import type { Clock } from '../lib/clock.ts';
 import { formatHostPort, type HostPort } from '../lib/host-port.ts';
 import { decodePex, encodePex, MAX_PEX_PEERS, PexFlag, type PexPeer } from '../wire/pex.ts';
-import { addressGroup, isLanAddress, isLoopbackAddress } from './address.ts';
+import { addressGroup, isLoopbackAddress } from './address.ts';
+import type { LocalNetwork } from './local-network.ts';
 import type { Peer } from './peer.ts';
 
 /** From one message about a swarm to the next, on a connection (BEP 11). */
@@ -30,6 +31,7 @@ const HOUR_MS = 3_600_000;
 
 export interface PeerExchangeHost {
   readonly clock: Clock;
+  readonly local: LocalNetwork;
   /** Those that have said hello. */
   peers(): Iterable<Peer>;
   /** An address worth a try. `source`: who named it, by address group. */
@@ -83,7 +85,7 @@ export class PeerExchange {
     );
     for (const { host, port } of added.slice(0, MAX_PEX_PEERS)) {
       const at = { host, port };
-      if (isFitHint(at, peer) && !here.has(formatHostPort(at)) && this.#mayHint(peer))
+      if (isFitHint(at, peer, this.#host.local) && !here.has(formatHostPort(at)) && this.#mayHint(peer))
         this.#host.hint(at, infoHash, addressGroup(peer.address));
     }
   }
@@ -134,7 +136,7 @@ export class PeerExchange {
     const now = new Map<string, PexPeer>();
     for (const other of reachableFirst(all)) {
       const at = other.listensAt;
-      if (at && other !== peer && other.shares(infoHash) && mayTell(other, at, peer))
+      if (at && other !== peer && other.shares(infoHash) && mayTell(other, at, peer, this.#host.local))
         now.set(formatHostPort(at), { ...at, flags: flagsOf(other) });
     }
     const added = [...now].filter(([key]) => !before.has(key)).slice(0, MAX_PEX_PEERS);
@@ -154,15 +156,15 @@ export class PeerExchange {
 }
 
 /** Whether `to` may hear where `about` listens. */
-function mayTell(about: Peer, at: HostPort, to: Peer): boolean {
+function mayTell(about: Peer, at: HostPort, to: Peer, local: LocalNetwork): boolean {
   if (!isDialable(at, isLoopbackAddress(to.address))) return false;
-  if (about.lan || isLanAddress(at.host)) return to.lan;
+  if (about.lan || local.has(at.host)) return to.lan;
   return !about.given || to.trusted;
 }
 
 /** Whether an address that `from` names may be tried. */
-function isFitHint(at: HostPort, from: Peer): boolean {
-  return isDialable(at, isLoopbackAddress(from.address)) && (from.lan || !isLanAddress(at.host));
+function isFitHint(at: HostPort, from: Peer, local: LocalNetwork): boolean {
+  return isDialable(at, isLoopbackAddress(from.address)) && (from.lan || !local.has(at.host));
 }
 
 function flagsOf({ dialled, isUploadOnly }: Peer): number {

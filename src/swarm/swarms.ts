@@ -8,7 +8,7 @@ import { formatHostPort, type HostPort } from '../lib/host-port.ts';
 import { log } from '../lib/log.ts';
 import type { Sha256 } from '../lib/sha256.ts';
 import type { TokenBucket } from '../lib/token-bucket.ts';
-import { addressGroup, isLanAddress } from './address.ts';
+import { addressGroup } from './address.ts';
 import type { Ban } from './bans.ts';
 import { ClaimBreakers } from './claim-breakers.ts';
 import { Dialer } from './dialer.ts';
@@ -17,6 +17,7 @@ import { FalseWords } from './false-words.ts';
 import { KeyLimits } from './key-limits.ts';
 import type { Library, Servable } from './library.ts';
 import type { Dial, Link, LinkListener, Listen } from './link.ts';
+import { LocalNetwork } from './local-network.ts';
 import { Peer } from './peer.ts';
 import { PeerExchange } from './peer-exchange.ts';
 import type { OwnSwarm, PeerNode } from './peer-node.ts';
@@ -47,6 +48,8 @@ export interface SwarmsOptions {
   readonly exchange?: boolean;
   /** Who may learn what we look for; the default scope unless given. */
   readonly privacy?: Privacy;
+  /** What counts as the local network; private addresses unless given. */
+  readonly local?: LocalNetwork;
   /** Keeps bans over restarts. */
   readonly banKeeper?: BanKeeper;
 }
@@ -67,6 +70,7 @@ export class Swarms implements PeerNode, AsyncDisposable {
   readonly keyLimits: KeyLimits;
   readonly privacy: Privacy;
   readonly falseWords: FalseWords;
+  readonly #local: LocalNetwork;
   readonly #door: Door;
   readonly #moved: SwarmsOptions['moved'];
   readonly #listen: Listen;
@@ -95,13 +99,15 @@ export class Swarms implements PeerNode, AsyncDisposable {
     this.wants = new Wants(this.clock, draw, this.privacy);
     this.keyLimits = new KeyLimits(this.clock);
     this.falseWords = new FalseWords(this.clock);
-    this.#door = new Door(this.clock, options.banKeeper);
+    this.#local = options.local ?? new LocalNetwork();
+    this.#door = new Door(this.clock, options.banKeeper, this.#local);
     this.#claimBreakers = new ClaimBreakers(this.clock);
     this.#moved = options.moved;
     this.#listen = options.listen ?? listenTcp;
     this.#dialer = new Dialer({
       clock: this.clock,
       dial: options.dial ?? dialTcp,
+      local: this.#local,
       swarms: () => [...this.#own.keys()],
       draw,
       wants: (infoHash) => this.#door.places.wants(infoHash),
@@ -111,6 +117,7 @@ export class Swarms implements PeerNode, AsyncDisposable {
     if (options.exchange ?? true) {
       this.#exchange = new PeerExchange({
         clock: this.clock,
+        local: this.#local,
         peers: () => this.readyPeers(),
         hint: (at, infoHash, source) => this.#dialer.found(at, infoHash, 'pex', source),
       });
@@ -331,11 +338,11 @@ export class Swarms implements PeerNode, AsyncDisposable {
 
   /** Whether the operator wants to have to do with such as these at all. */
   #mayMeet(host: string, provenance: Provenance): boolean {
-    return this.privacy.scope !== 'lan' || isNear(provenance) || isLanAddress(host);
+    return this.privacy.scope !== 'lan' || isNear(provenance) || this.#local.has(host);
   }
 
   #add(link: Link, dialled: string | undefined, provenance: Provenance): void {
-    const lan = provenance === 'lan' || isLanAddress(link.remote.host);
+    const lan = provenance === 'lan' || this.#local.has(link.remote.host);
     const peer = new Peer(this, { link, dialled, provenance, lan });
     if (peer.closed) return;
     this.#connections.add(peer);

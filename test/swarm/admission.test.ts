@@ -23,6 +23,7 @@ class FakeGuest implements Guest {
   readonly provenance: Provenance;
   ready = true;
   bytesDown = 0;
+  isUploadOnly = false;
   swarm = 's';
   closed: string | undefined;
   onClose: () => void = () => {};
@@ -189,6 +190,16 @@ describe('Admission of near peers', () => {
     expect(admission.objection(near, 's')).toBeUndefined();
     expect(came.filter(({ closed }) => closed)).toEqual([came[42] as FakeGuest]);
     expect(chosen.some(({ closed }) => closed)).toBe(false);
+  });
+
+  test('of those that gave nothing, one that looks for nothing', () => {
+    const { admission, fill } = scene();
+    const came = fill(100);
+    fill(100, { dialled: true }, 1_000);
+    const idle = came[77] as FakeGuest;
+    idle.isUploadOnly = true;
+    expect(admission.objection(new FakeGuest('192.168.1.5'), 's')).toBeUndefined();
+    expect(came.filter(({ closed }) => closed)).toEqual([idle]);
   });
 
   test('ends where near peers alone fill all places', () => {

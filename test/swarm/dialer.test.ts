@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'bun:test';
 import { Dialer, type DialerHost } from '../../src/swarm/dialer.ts';
 import type { Link } from '../../src/swarm/link.ts';
+import { LocalNetwork } from '../../src/swarm/local-network.ts';
 import type { Provenance } from '../../src/swarm/provenance.ts';
 import { MemoryNetwork } from '../fixtures/memory-network.ts';
 import { VirtualClock } from '../fixtures/virtual-clock.ts';
@@ -25,6 +26,7 @@ function scene(changes: Partial<DialerHost> = {}) {
   const dialler: Dialer = new Dialer({
     clock,
     dial: network.node('10.0.0.1').dial,
+    local: new LocalNetwork(),
     swarms: () => ['s1', 's2', 's3'],
     draw: seededDraw(1),
     wants: () => true,

@@ -265,3 +265,21 @@ describe('Swarms and who is trusted', () => {
     came.link.close('done');
   });
 });
+
+describe('machines with public addresses in one subnet', () => {
+  const campus = (i: number) => `203.0.113.${i}`;
+
+  test.each([
+    ['/24 of our own', ['203.0.113.1/24'], 6],
+    ['another /24, strangers', ['198.51.100.1/24'], 2],
+  ] as const)('%s: so many find their way in', async (_, ownAddresses, expected) => {
+    await using world = new World();
+    const node = world.node(campus(1), { ownAddresses });
+    for (let i = 2; i < 8; i += 1) world.node(campus(i)).swarms.found(SWARM, [node.address], 'dht');
+    await world.clock.run(2_000);
+    expect(node.swarms.peers()).toHaveLength(expected);
+    expect(node.swarms.peers().every(({ lan }) => lan === expected > 2)).toBe(true);
+    // The neighbours of a rented server aren't told what is private.
+    expect(node.swarms.peers().some(({ known }) => known)).toBe(false);
+  });
+});
