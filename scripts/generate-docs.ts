@@ -30,6 +30,9 @@ const TAIL = `
 - **Lists**: a repeatable flag is given once for each value; in the file it is a list of texts.
 - **Switches**: \`--no-lan\` is \`lan = false\` in the file. Nothing is looked for on the LAN
   yet; but machines in a subnet of this one's own interfaces count as of the local network, unless it is off.
+- **DHT**: the mainline DHT of BitTorrent, over IPv4 only, by UDP on the port of \`--peer-listen\`. Nothing is sent before
+  an archive is in use whose swarm is looked for. \`privacy = "lan"\` does without it, too. \`dht_bootstrap = []\` asks
+  only the nodes that are known from earlier.
 - **Sizes and rates**: \`"10 GiB"\`, \`"500MB"\`, \`"2 MiB/s"\`, or a bare number of bytes. kB, MB, GB and TB are powers of
   1000; KiB, MiB, GiB, TiB and a bare K, M, G, T powers of 1024.
 - **Addresses**: \`HOST:PORT\`, IPv6 in brackets (\`[2001:db8::1]:9989\`). Port 0 takes any free one.
