@@ -38,7 +38,7 @@ import { Privacy } from './swarm/privacy.ts';
 import { Swarms } from './swarm/swarms.ts';
 import { type ArchiveIdentity, swarmInfo, swarmInfoHash, swarmName } from './torrent/archive-identity.ts';
 import { type Dtorrent, decodeDtorrent } from './torrent/dtorrent.ts';
-import { startTracker } from './tracker/http.ts';
+import { startTracker } from './tracker/server.ts';
 
 export const VERSION: string = packageJson.version;
 

@@ -17,7 +17,7 @@ import {
   decodeCompactPeers,
   encodeCompactPeers,
 } from './compact-peers.ts';
-import { parseQuery, percentEncode } from './query.ts';
+import { forEachParameter, percentDecode, percentEncode } from './query.ts';
 
 /** Longest answer that is looked at. */
 export const MAX_ANSWER_BYTES = 1024 * 1024;
@@ -50,6 +50,8 @@ export interface AnnounceRequest {
   readonly trackerId?: Uint8Array;
   /** The peer's own IPv6 address when it announces over IPv4 (BEP 7). */
   readonly ipv6?: string;
+  /** False: the client said that it can't read compact peers (BEP 23). */
+  readonly compact?: false;
 }
 
 export interface AnnounceAnswer {
@@ -98,41 +100,131 @@ export function withQuery(url: string, query: string): string {
   return `${base}${base.includes('?') ? '&' : '?'}${query}`;
 }
 
-/** What a client asked; its addresses (`ip`, `ipv4`) are not read at all, `ipv6` only as text. Throws ProtocolError. */
+/**
+ * What a client asked; its addresses (`ip`, `ipv4`) are not read at all, `ipv6` only as text. Of a parameter that comes
+ * more than once the first counts. `no_peer_id` is not looked at, as no answer of ours has peer ids. Throws
+ * ProtocolError. In one pass: most of what a busy tracker does is reading these.
+ */
 export function parseAnnounceQuery(query: string): AnnounceRequest {
-  const parameters = parseQuery(query);
-  const text = (name: string) => {
-    const value = parameters.get(name)?.[0];
-    return value && Buffer.from(value).toString('latin1');
-  };
-  const left = text('left');
-  const event = text('event') ?? '';
-  const numWant = text('numwant');
-  const key = text('key');
-  const trackerId = parameters.get('trackerid')?.[0];
-  const ipv6 = text('ipv6');
+  const texts = readAnnounceTexts(query);
+  const { left, event = '', numWant, key, trackerId, ipv6 } = texts;
   if (!isEvent(event) && event !== '' && event !== 'empty' && event !== 'paused') {
     throw new ProtocolError('event is unknown');
   }
-  return {
-    infoHash: twentyBytes(parameters, 'info_hash'),
-    peerId: twentyBytes(parameters, 'peer_id'),
-    port: readPort(text('port')),
-    uploadedBytes: readCount(text('uploaded') ?? '0', 'uploaded'),
-    downloadedBytes: readCount(text('downloaded') ?? '0', 'downloaded'),
-    ...(left !== undefined && { leftBytes: readCount(left, 'left') }),
-    ...(isEvent(event) && { event }),
-    // Some clients send -1 for "as many as you like".
-    ...(numWant !== undefined && numWant !== '-1' && { numWant: readCount(numWant, 'numwant') }),
-    ...(key !== undefined && { key: key.slice(0, 64) }),
-    ...(trackerId && { trackerId }),
-    ...(ipv6 !== undefined && { ipv6 }),
+  const request: Writable<AnnounceRequest> = {
+    infoHash: readTwentyBytes(texts.infoHash, 'info_hash'),
+    peerId: readTwentyBytes(texts.peerId, 'peer_id'),
+    port: readPort(texts.port),
+    uploadedBytes: readCount(texts.uploaded ?? '0', 'uploaded'),
+    downloadedBytes: readCount(texts.downloaded ?? '0', 'downloaded'),
   };
+  if (left !== undefined) request.leftBytes = readCount(left, 'left');
+  if (isEvent(event)) request.event = event;
+  // Some clients send -1 for "as many as you like".
+  if (numWant !== undefined && numWant !== '-1') request.numWant = readCount(numWant, 'numwant');
+  if (key !== undefined) request.key = latin1(percentDecode(key)).slice(0, 64);
+  if (trackerId !== undefined) request.trackerId = percentDecode(trackerId);
+  if (ipv6 !== undefined) request.ipv6 = latin1(percentDecode(ipv6));
+  if (texts.compact === '0') request.compact = false;
+  return request;
 }
 
-/** The answer's body. */
-export function encodeAnnounceAnswer(answer: AnnounceAnswer | AnnounceFailure): Uint8Array {
+type Writable<T> = { -readonly [name in keyof T]: T[name] };
+
+/** The values of the parameters that mean something, still encoded. */
+class AnnounceTexts {
+  infoHash: string | undefined = undefined;
+  peerId: string | undefined = undefined;
+  port: string | undefined = undefined;
+  uploaded: string | undefined = undefined;
+  downloaded: string | undefined = undefined;
+  left: string | undefined = undefined;
+  event: string | undefined = undefined;
+  numWant: string | undefined = undefined;
+  key: string | undefined = undefined;
+  trackerId: string | undefined = undefined;
+  ipv6: string | undefined = undefined;
+  compact: string | undefined = undefined;
+}
+
+function readAnnounceTexts(query: string): AnnounceTexts {
+  const texts = new AnnounceTexts();
+  forEachParameter(query, (name, value) => {
+    switch (name) {
+      case 'info_hash':
+        texts.infoHash ??= value;
+        return;
+      case 'peer_id':
+        texts.peerId ??= value;
+        return;
+      case 'port':
+        texts.port ??= value;
+        return;
+      case 'uploaded':
+        texts.uploaded ??= value;
+        return;
+      case 'downloaded':
+        texts.downloaded ??= value;
+        return;
+      case 'left':
+        texts.left ??= value;
+        return;
+      case 'event':
+        texts.event ??= value;
+        return;
+      case 'numwant':
+        texts.numWant ??= value;
+        return;
+      case 'key':
+        texts.key ??= value;
+        return;
+      case 'trackerid':
+        texts.trackerId ??= value;
+        return;
+      case 'ipv6':
+        texts.ipv6 ??= value;
+        return;
+      case 'compact':
+        texts.compact ??= value;
+    }
+  });
+  return texts;
+}
+
+function latin1(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('latin1');
+}
+
+/** The answer's body. To a client that can't read compact peers, `compact` is false: they come as a list (BEP 3). */
+export function encodeAnnounceAnswer(answer: AnnounceAnswer | AnnounceFailure, compact = true): Uint8Array {
   if ('failure' in answer) return encode({ 'failure reason': answer.failure });
+  const { complete, incomplete, intervalSeconds, minIntervalSeconds, trackerId, warning } = answer;
+  if (!compact || trackerId || warning !== undefined) return encodeAnyAnswer(answer, compact);
+  const { peers, peers6, externalIp } = answer;
+  const seen = externalIp ? `11:external ip${externalIp.length}:${String.fromCharCode(...externalIp)}` : '';
+  const counts = `${number('complete', complete)}${seen}${number('incomplete', incomplete)}`;
+  const intervals = `${number('interval', intervalSeconds)}${number('min interval', minIntervalSeconds)}`;
+  const before = `d${counts}${intervals}5:peers${peers.length}:`;
+  const between = peers6.length > 0 ? `6:peers6${peers6.length}:` : '';
+  const body = Buffer.allocUnsafe(before.length + peers.length + between.length + peers6.length + 1);
+  let at = body.write(before, 0, 'latin1');
+  body.set(peers, at);
+  at += peers.length;
+  if (between) {
+    at += body.write(between, at, 'latin1');
+    body.set(peers6, at);
+  }
+  body[body.length - 1] = 0x65;
+  return body;
+}
+
+function number(name: string, value: number | undefined): string {
+  return value === undefined ? '' : `${name.length}:${name}i${value}e`;
+}
+
+function encodeAnyAnswer(answer: AnnounceAnswer, compact: boolean): Uint8Array {
+  const listed = () =>
+    peersOf(answer, Number.POSITIVE_INFINITY).map(({ host, port }) => ({ ip: Buffer.from(host), port }));
   return encode({
     interval: answer.intervalSeconds,
     'min interval': answer.minIntervalSeconds,
@@ -141,8 +233,8 @@ export function encodeAnnounceAnswer(answer: AnnounceAnswer | AnnounceFailure): 
     complete: answer.complete,
     'external ip': answer.externalIp,
     incomplete: answer.incomplete,
-    peers: answer.peers,
-    peers6: answer.peers6.length > 0 ? answer.peers6 : undefined,
+    peers: compact ? answer.peers : listed(),
+    peers6: compact && answer.peers6.length > 0 ? answer.peers6 : undefined,
   });
 }
 
@@ -222,6 +314,14 @@ function isEvent(text: string): text is AnnounceEvent {
   return (EVENTS as readonly string[]).includes(text);
 }
 
+/** Twenty bytes from percent-encoded text. Throws ProtocolError. */
+function readTwentyBytes(text: string | undefined, name: string): Uint8Array {
+  if (text === undefined) throw new ProtocolError(`${name} is missing`);
+  const value = percentDecode(text);
+  if (value.length !== 20) throw new ProtocolError(`${name} has ${value.length} bytes, not 20`);
+  return value;
+}
+
 function readPort(text: string | undefined): number {
   if (text === undefined) throw new ProtocolError('port is missing');
   const port = readCount(text, 'port');
@@ -231,6 +331,16 @@ function readPort(text: string | undefined): number {
 
 /** Digits only; beyond 2^53 - 1 it is that, as some clients count in 64 bits. */
 function readCount(text: string, name: string): number {
-  if (!/^\d{1,20}$/.test(text)) throw new ProtocolError(`${name} is not a number`);
-  return Math.min(Number(text), Number.MAX_SAFE_INTEGER);
+  if (text.length < 1 || text.length > 20) throw notANumber(name);
+  let value = 0;
+  for (let at = 0; at < text.length; at += 1) {
+    const digit = text.charCodeAt(at) - 0x30;
+    if (digit < 0 || digit > 9) throw notANumber(name);
+    value = value * 10 + digit;
+  }
+  return Math.min(value, Number.MAX_SAFE_INTEGER);
+}
+
+function notANumber(name: string): ProtocolError {
+  return new ProtocolError(`${name} is not a number`);
 }

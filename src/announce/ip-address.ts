@@ -26,12 +26,26 @@ export function unmapIpv4(bytes: Uint8Array): Uint8Array {
   return mapped ? bytes.slice(12) : bytes;
 }
 
+/** Character by character: a tracker reads one for each datagram. */
 function parseIpv4(text: string): Uint8Array | undefined {
-  const parts = text.split('.', 5);
-  if (parts.length !== 4 || !parts.every((part) => /^(0|[1-9]\d{0,2})$/.test(part) && Number(part) < 256)) {
-    return undefined;
+  if (text.length > 15) return undefined;
+  const bytes = new Uint8Array(4);
+  let at = 0;
+  for (let part = 0; part < 4; part += 1) {
+    const from = at;
+    let value = 0;
+    for (; at < text.length; at += 1) {
+      const digit = text.charCodeAt(at) - 0x30;
+      if (digit < 0 || digit > 9) break;
+      value = value * 10 + digit;
+    }
+    const hasLeadingZero = at - from > 1 && text.charCodeAt(from) === 0x30;
+    if (at === from || at - from > 3 || value > 255 || hasLeadingZero) return undefined;
+    bytes[part] = value;
+    if (part < 3 && text.charCodeAt(at) !== 0x2e) return undefined;
+    if (part < 3) at += 1;
   }
-  return Uint8Array.from(parts, Number);
+  return at === text.length ? bytes : undefined;
 }
 
 function parseIpv6(text: string): Uint8Array | undefined {

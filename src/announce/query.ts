@@ -19,13 +19,14 @@ export function percentEncode(bytes: Uint8Array): string {
 
 /** The bytes of percent-encoded text; characters that aren't encoded stand for themselves, as UTF-8. */
 export function percentDecode(text: string): Uint8Array {
-  const bytes = Buffer.from(text);
+  const bytes = new Uint8Array(text.length);
   let length = 0;
-  for (let at = 0; at < bytes.length; at += 1) {
-    let byte = bytes[at] as number;
+  for (let at = 0; at < text.length; at += 1) {
+    let byte = text.charCodeAt(at);
+    if (byte > 0x7f) return percentDecode(escapedRest(text));
     if (byte === 0x25) {
-      const high = hexDigit(bytes[at + 1]);
-      const low = hexDigit(bytes[at + 2]);
+      const high = hexDigit(text.charCodeAt(at + 1));
+      const low = hexDigit(text.charCodeAt(at + 2));
       if (high < 0 || low < 0)
         throw new ProtocolError('could not read query: "%" without two hexadecimal digits');
       byte = high * 16 + low;
@@ -34,28 +35,43 @@ export function percentDecode(text: string): Uint8Array {
     bytes[length] = byte;
     length += 1;
   }
-  return new Uint8Array(bytes.subarray(0, length));
+  return bytes.slice(0, length);
+}
+
+/** The same text with everything beyond ASCII encoded. */
+function escapedRest(text: string): string {
+  return text.replaceAll(/[^\0-\x7f]+/g, (part) => percentEncode(Buffer.from(part)));
+}
+
+/** Each parameter of a query without its "?", its value still encoded. Throws ProtocolError when there are too many. */
+export function forEachParameter(query: string, take: (name: string, value: string) => void): void {
+  let count = 0;
+  for (let from = 0; from < query.length; ) {
+    const ampersand = query.indexOf('&', from);
+    const end = ampersand < 0 ? query.length : ampersand;
+    const equals = query.indexOf('=', from);
+    count += 1;
+    if (count > MAX_PARAMETERS) throw new ProtocolError('could not read query: too many parameters');
+    if (equals < 0 || equals > end) take(query.slice(from, end), '');
+    else take(query.slice(from, equals), query.slice(equals + 1, end));
+    from = end + 1;
+  }
 }
 
 /** A query without its "?", by parameter in the order given. Throws ProtocolError. */
 export function parseQuery(query: string): Map<string, Uint8Array[]> {
   const parameters = new Map<string, Uint8Array[]>();
-  if (query === '') return parameters;
-  const parts = query.split('&', MAX_PARAMETERS + 1);
-  if (parts.length > MAX_PARAMETERS) throw new ProtocolError('could not read query: too many parameters');
-  for (const part of parts) {
-    const equals = part.indexOf('=');
-    const name = equals < 0 ? part : part.slice(0, equals);
-    const value = equals < 0 ? new Uint8Array(0) : percentDecode(part.slice(equals + 1));
+  forEachParameter(query, (name, encoded) => {
+    const value = percentDecode(encoded);
     const earlier = parameters.get(name);
     if (earlier) earlier.push(value);
     else parameters.set(name, [value]);
-  }
+  });
   return parameters;
 }
 
-function hexDigit(byte: number | undefined): number {
-  if (byte === undefined) return -1;
+/** -1 also for NaN, where the text ends. */
+function hexDigit(byte: number): number {
   if (byte >= 0x30 && byte <= 0x39) return byte - 0x30;
   const lower = byte | 0x20;
   return lower >= 0x61 && lower <= 0x66 ? lower - 0x61 + 10 : -1;

@@ -7,7 +7,7 @@ import type { ArgsDef } from 'citty';
 import { UnavailableError, UsageError } from '../lib/errors.ts';
 import { formatHostPort, type HostPort, parseHostPort } from '../lib/host-port.ts';
 import { log } from '../lib/log.ts';
-import { type RunningTracker, startTracker } from '../tracker/http.ts';
+import { type RunningTracker, startTracker } from '../tracker/server.ts';
 
 const DEFAULT_PORT = 6969;
 

@@ -1,136 +1,234 @@
 /**
- * The tracker's door: HTTP on node:http, which unlike Bun.serve tells the socket's own address and doesn't mind
- * pipelined requests. GET /announce, /scrape, /stats.json (counts only) and / (a line of text).
- * The peer's address is the socket's. What goes wrong becomes "failure reason" with status 200, as clients expect it
- * (BEP 3): the text of a RefusedError or ProtocolError, and of nothing else. Limits: 8 KiB a URL, 10 s a request,
- * 4,096 connections.
+ * The tracker's HTTP door: HTTP/1.1 on plain sockets, as a tracker's requests are small and many and need nothing of
+ * what a general server does for each (http-request.ts reads them, respond.ts answers). Requests of one connection are
+ * answered in order, pipelined ones in one write. The peer's address is the socket's.
+ * Limits: 16 KiB a head; 10 s of waiting for a whole request, however it trickles; 4,096 connections, of which the
+ * one that has been waiting longest gives way to a new one, so that silent ones can't shut the door; whoever doesn't
+ * read its answers isn't read from either.
  */
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { type AnnounceFailure, encodeAnnounceAnswer, parseAnnounceQuery } from '../announce/http.ts';
-import { parseIp } from '../announce/ip-address.ts';
-import { encodeScrapeAnswer, parseScrapeQuery } from '../announce/scrape.ts';
-import { type Clock, systemClock } from '../lib/clock.ts';
-import { ProtocolError, RefusedError, UnavailableError } from '../lib/errors.ts';
+import type { Socket, TCPSocketListener } from 'bun';
+import { parseIp, unmapIpv4 } from '../announce/ip-address.ts';
+import type { Clock } from '../lib/clock.ts';
+import { RefusedError, UnavailableError } from '../lib/errors.ts';
 import { formatHostPort, type HostPort } from '../lib/host-port.ts';
-import { log } from '../lib/log.ts';
-import type { Draw } from './peer-list.ts';
-import { type Origin, Tracker, type TrackerStats } from './tracker.ts';
+import { MAX_HEAD_BYTES, readRequest } from './http-request.ts';
+import { type Answer, respond, textAnswer } from './respond.ts';
+import type { Origin, Tracker } from './tracker.ts';
 
-/** A scrape of 74 info-hashes, each byte escaped, has 5.2 KiB. */
-const MAX_URL_LENGTH = 8 * 1024;
-const REQUEST_TIMEOUT_MS = 10_000;
-const KEEP_ALIVE_MS = 5_000;
+export const REQUEST_TIMEOUT_MS = 10_000;
 const MAX_CONNECTIONS = 4096;
+const SWEEP_MS = 1000;
+/** Most that may wait for a client that doesn't read its answers: a pipeline of small requests. */
+const MAX_UNREAD_BYTES = 4 * MAX_HEAD_BYTES;
+/** Answers that are written at once. */
+const MAX_BATCH_BYTES = 64 * 1024;
 
-const TEXT = 'text/plain; charset=utf-8';
+const REASONS: Readonly<Record<number, string>> = {
+  200: 'OK',
+  400: 'Bad Request',
+  404: 'Not Found',
+  405: 'Method Not Allowed',
+  414: 'URI Too Long',
+  431: 'Request Header Fields Too Large',
+};
 
-export interface StartTrackerOptions {
+interface Connection {
+  readonly origin: Origin;
+  /** The beginning of a request whose end hasn't come. */
+  unread: Buffer | undefined;
+  /** What the socket didn't take yet. */
+  unsent: Buffer | undefined;
+  isEnding: boolean;
+  /** When the connection was made or last finished a request. */
+  sinceMs: number;
+}
+
+export interface HttpDoorOptions {
+  readonly tracker: Tracker;
   /** Port 0: any free one. */
   readonly listen: HostPort;
-  readonly clock?: Clock;
-  readonly draw?: Draw;
+  readonly clock: Clock;
+  readonly maxConnections?: number;
 }
 
-export interface RunningTracker extends AsyncDisposable {
+export class HttpDoor implements Disposable {
   readonly address: HostPort;
-  stats(): TrackerStats;
-}
+  readonly #tracker: Tracker;
+  readonly #clock: Clock;
+  readonly #maxConnections: number;
+  readonly #listener: TCPSocketListener<Connection | undefined>;
+  /** Those that have waited longest come first. */
+  readonly #sockets = new Set<Socket<Connection | undefined>>();
+  #stopSweeping: () => void = () => {};
 
-/** Listens. Throws UnavailableError when the address can't be had. */
-export async function startTracker(options: StartTrackerOptions): Promise<RunningTracker> {
-  const { listen, clock = systemClock, draw = Math.random } = options;
-  const tracker = new Tracker({ clock, draw });
-  const server = createServer({ requestTimeout: REQUEST_TIMEOUT_MS, keepAliveTimeout: KEEP_ALIVE_MS });
-  server.maxConnections = MAX_CONNECTIONS;
-  server.on('request', ({ method = '', url = '', socket }, response) => {
-    const address = parseIp(socket.remoteAddress ?? '');
-    // The socket is gone already.
-    if (!address) return response.destroy();
-    const local = parseIp(socket.localAddress ?? '');
-    const { status, type, body } = respond(tracker, { method, url }, { address, ...(local && { local }) });
-    const headers = { 'content-type': type, 'content-length': body.length, 'cache-control': 'no-store' };
-    // What else came with another method isn't read.
-    response.writeHead(status, status === 405 ? { ...headers, allow: 'GET', connection: 'close' } : headers);
-    response.end(body);
-  });
-  await listening(server, listen);
-  const { address: host, port } = server.address() as AddressInfo;
-  return {
-    address: { host, port },
-    stats: () => tracker.stats(),
-    [Symbol.asyncDispose]: () => closed(server),
-  };
-}
+  /** Listens. Throws UnavailableError when the address can't be had. */
+  constructor({ tracker, listen, clock, maxConnections = MAX_CONNECTIONS }: HttpDoorOptions) {
+    this.#tracker = tracker;
+    this.#clock = clock;
+    this.#maxConnections = maxConnections;
+    try {
+      this.#listener = Bun.listen<Connection | undefined>({
+        hostname: listen.host,
+        port: listen.port,
+        socket: {
+          open: (socket) => this.#open(socket),
+          data: (socket, bytes) => this.#read(socket, bytes),
+          drain: (socket) => this.#drain(socket),
+          // The peer has said all; what it asked for is answered already.
+          end: (socket) => void socket.end(),
+          close: (socket) => void this.#sockets.delete(socket),
+          error: (socket) => socket.terminate(),
+        },
+      });
+    } catch (cause) {
+      throw couldNotListen(listen, cause);
+    }
+    this.address = { host: listen.host, port: this.#listener.port };
+    this.#sweepLater();
+  }
 
-interface Answer {
-  readonly status: number;
-  readonly type: string;
-  readonly body: Uint8Array;
-}
+  get connectionCount(): number {
+    return this.#sockets.size;
+  }
 
-/** One request's answer, without a socket. */
-export function respond(tracker: Tracker, request: { method: string; url: string }, from: Origin): Answer {
-  const { method, url } = request;
-  if (method !== 'GET') return text(405, 'only GET is answered here');
-  if (url.length > MAX_URL_LENGTH) return text(414, 'the URL is too long');
-  // Not by the URL class: the query must stay as it came.
-  const question = url.indexOf('?');
-  const path = question < 0 ? url : url.slice(0, question);
-  const query = question < 0 ? '' : url.slice(question + 1);
-  switch (path) {
-    case '/announce':
-      return bencoded(tracker, () => encodeAnnounceAnswer(tracker.announce(parseAnnounceQuery(query), from)));
-    case '/scrape':
-      return bencoded(tracker, () => encodeScrapeAnswer(tracker.scrape(parseScrapeQuery(query))));
-    case '/stats.json':
-      return { status: 200, type: 'application/json', body: Buffer.from(JSON.stringify(tracker.stats())) };
-    case '/':
-      return text(200, 'A DebTorrent tracker. Announce to /announce.');
-    default:
-      return text(404, 'there is nothing here');
+  [Symbol.dispose](): void {
+    this.#stopSweeping();
+    this.#listener.stop(true);
+  }
+
+  #open(socket: Socket<Connection | undefined>): void {
+    const address = parseIp(socket.remoteAddress);
+    // Gone already.
+    if (!address) return void socket.terminate();
+    const local = () => parseIp(socket.localAddress);
+    const origin = { address: unmapIpv4(address), local };
+    socket.data = {
+      origin,
+      unread: undefined,
+      unsent: undefined,
+      isEnding: false,
+      sinceMs: this.#clock.nowMs(),
+    };
+    if (this.#sockets.size >= this.#maxConnections) {
+      for (const longestWaiting of this.#sockets) {
+        this.#drop(longestWaiting);
+        break;
+      }
+    }
+    this.#sockets.add(socket);
+  }
+
+  #read(socket: Socket<Connection | undefined>, bytes: Buffer): void {
+    const connection = socket.data;
+    if (!connection || connection.isEnding) return;
+    connection.unread = connection.unread ? Buffer.concat([connection.unread, bytes]) : bytes;
+    // Reading is paused, but this was on its way.
+    if (connection.unsent) this.#dropIfTooMuch(socket, connection);
+    else this.#answerAll(socket, connection);
+  }
+
+  /** Answers the whole requests that have come, as long as the socket takes the answers. */
+  #answerAll(socket: Socket<Connection | undefined>, connection: Connection): void {
+    const { unread } = connection;
+    if (!unread) return;
+    let at = 0;
+    for (let isMore = true; isMore && !connection.unsent && !connection.isEnding; ) {
+      const answers: Buffer[] = [];
+      let length = 0;
+      while (length < MAX_BATCH_BYTES && !connection.isEnding) {
+        const { bytes, end, closes } = this.#answerAt(unread, at, connection.origin);
+        if (!bytes) break;
+        answers.push(bytes);
+        length += bytes.length;
+        at = end;
+        connection.isEnding = closes;
+      }
+      isMore = length >= MAX_BATCH_BYTES;
+      if (answers.length > 0) this.#send(socket, connection, answers);
+    }
+    // A copy: a few bytes must not keep half a megabyte.
+    connection.unread = at < unread.length ? Buffer.from(unread.subarray(at)) : undefined;
+    if (connection.unsent) this.#dropIfTooMuch(socket, connection);
+    if (at === 0) return;
+    connection.sinceMs = this.#clock.nowMs();
+    // To the end of those that wait.
+    if (this.#sockets.delete(socket)) this.#sockets.add(socket);
+  }
+
+  #dropIfTooMuch(socket: Socket<Connection | undefined>, { unread }: Connection): void {
+    if (unread && unread.length > MAX_UNREAD_BYTES) this.#drop(socket);
+  }
+
+  #answerAt(unread: Buffer, at: number, origin: Origin): { bytes?: Buffer; end: number; closes: boolean } {
+    try {
+      const request = readRequest(unread, at);
+      if (!request) return { end: at, closes: false };
+      // After another method the rest of the stream may be anything.
+      const keepAlive = request.keepAlive && request.method === 'GET';
+      return {
+        bytes: onTheWire(respond(this.#tracker, request, origin), keepAlive),
+        end: request.end,
+        closes: !keepAlive,
+      };
+    } catch (error) {
+      if (!(error instanceof RefusedError)) throw error;
+      this.#tracker.countRefused();
+      const bytes = onTheWire(textAnswer(error.status, error.message), false);
+      return { bytes, end: unread.length, closes: true };
+    }
+  }
+
+  #send(socket: Socket<Connection | undefined>, connection: Connection, answers: readonly Buffer[]): void {
+    const bytes = answers.length === 1 ? (answers[0] as Buffer) : Buffer.concat(answers);
+    const sent = Math.max(0, socket.write(bytes));
+    if (sent < bytes.length) {
+      if (!connection.unsent) socket.pause();
+      connection.unsent = bytes.subarray(sent);
+      return;
+    }
+    connection.unsent = undefined;
+    if (connection.isEnding) socket.end();
+  }
+
+  #drain(socket: Socket<Connection | undefined>): void {
+    const connection = socket.data;
+    if (!connection?.unsent) return;
+    this.#send(socket, connection, [connection.unsent]);
+    if (connection.unsent) return;
+    socket.resume();
+    if (!connection.isEnding) this.#answerAll(socket, connection);
+  }
+
+  #drop(socket: Socket<Connection | undefined>): void {
+    this.#sockets.delete(socket);
+    socket.terminate();
+  }
+
+  #sweepLater(): void {
+    this.#stopSweeping = this.#clock.after(SWEEP_MS, () => {
+      const before = this.#clock.nowMs() - REQUEST_TIMEOUT_MS;
+      for (const socket of this.#sockets) {
+        if (socket.data && socket.data.sinceMs > before) break;
+        this.#drop(socket);
+      }
+      this.#sweepLater();
+    });
   }
 }
 
-function text(status: number, line: string): Answer {
-  return { status, type: TEXT, body: Buffer.from(`${line}\n`) };
+function onTheWire({ status, type, body }: Answer, keepAlive: boolean): Buffer {
+  const allow = status === 405 ? 'Allow: GET\r\n' : '';
+  const connection = keepAlive ? '' : 'Connection: close\r\n';
+  const head = `HTTP/1.1 ${status} ${REASONS[status]}\r\nContent-Type: ${type}\r\nContent-Length: ${body.length}\r\nCache-Control: no-store\r\n${allow}${connection}\r\n`;
+  const bytes = Buffer.allocUnsafe(head.length + body.length);
+  bytes.write(head, 0, 'latin1');
+  bytes.set(body, head.length);
+  return bytes;
 }
 
-function bencoded(tracker: Tracker, answer: () => Uint8Array): Answer {
-  try {
-    return { status: 200, type: TEXT, body: answer() };
-  } catch (error) {
-    tracker.countRefused();
-    return { status: 200, type: TEXT, body: encodeAnnounceAnswer(failureOf(error)) };
-  }
-}
-
-/** The one place where an error becomes an answer. */
-function failureOf(error: unknown): AnnounceFailure {
-  if (error instanceof ProtocolError || error instanceof RefusedError) return { failure: error.message };
-  log.withTag('tracker').error('could not answer a request:', error);
-  return { failure: 'the tracker failed' };
-}
-
-function listening(server: Server, { host, port }: HostPort): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const fail = (cause: NodeJS.ErrnoException) => {
-    const reason = cause.code === 'EADDRINUSE' ? 'the port is taken' : (cause.code ?? cause.message);
-    reject(
-      new UnavailableError(`could not listen on ${formatHostPort({ host, port })}: ${reason}`, { cause }),
-    );
-  };
-  server.once('error', fail);
-  server.listen(port, host, () => {
-    server.off('error', fail);
-    resolve();
-  });
-  return promise;
-}
-
-function closed(server: Server): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  server.close(() => resolve());
-  server.closeAllConnections();
-  return promise;
+/** Of either socket. */
+export function couldNotListen(listen: HostPort, cause: unknown): UnavailableError {
+  const { code, message } = cause as NodeJS.ErrnoException;
+  const reason = code === 'EADDRINUSE' ? 'the port is taken' : (code ?? message);
+  return new UnavailableError(`could not listen on ${formatHostPort(listen)}: ${reason}`, { cause });
 }

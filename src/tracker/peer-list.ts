@@ -1,10 +1,14 @@
 /**
- * The peers of one swarm and one address family, in columns rather than objects: an IPv4 peer takes about 270 bytes,
- * maps and slack included. Decides who is in an answer: half of it near the asker (same /24, else /16; for IPv6 same
- * /64, else /48), the rest at random, so that nearness helps and never splits a swarm. Never the asker itself. A
- * loopback peer, which is on the tracker's own machine, is given to others under the address at which they reached
- * the tracker. Invariant: slots 0 … size-1 are in use, and `#slotOf` has each of them once.
+ * The peers of one swarm and one address family. Decides who is in an answer: half of it near the asker (same /24,
+ * else /16; for IPv6 same /64, else /48), the rest at random, so that nearness helps and never splits a swarm; never
+ * the asker itself, and no seeds to a seed. Costs as many steps as peers are given, however many there are. A loopback
+ * peer, which is on the tracker's own machine, is given to others under the address at which they reached the tracker.
+ * One network may have so many peers here; then a newcomer takes the place of one of its neighbours.
+ * Invariant: slots 0 … size-1 are in use, those that have all before the others; `#index` agrees when there is one.
  */
+import { type CompactWidth, PeerColumns, wordAt } from './peer-columns.ts';
+import { isInNetwork, type Nearness, PeerIndex } from './peer-index.ts';
+import { SlotSet } from './slot-set.ts';
 
 /** A number from 0 (included) to 1 (not): chance comes in from outside. */
 export type Draw = () => number;
@@ -17,39 +21,38 @@ export interface SeenPeer {
   readonly nowSeconds: number;
 }
 
-/** Address and port: of IPv4 as a number (48 bits), which a map holds without a string's weight. */
-type Key = number | string;
-
 /** Who asks, and for how many. */
 export interface Choice {
   /** 6 or 18 bytes; when it is of the other family none is near. */
   readonly asker: Uint8Array;
+  /** At most MAX_CHOICE. */
   readonly max: number;
+  /** Only peers that don't have all. */
+  readonly forSeed?: boolean;
   /** The tracker's address as the asker sees it, 4 or 16 bytes. */
-  readonly local?: Uint8Array;
+  readonly local?: (() => Uint8Array | undefined) | undefined;
 }
 
-const FIRST_CAPACITY = 4;
+export const MAX_CHOICE = 200;
+/** Peers from which on the list has an index; fewer are looked through. */
+const INDEX_FROM = 128;
+const INDEX_UNTIL = 64;
+
+/** Of the choice being made; nothing is asynchronous here. */
+const chosen = new SlotSet(MAX_CHOICE);
 
 export class PeerList {
-  readonly #width: 6 | 18;
-  readonly #slotOf = new Map<Key, number>();
-  /** How many peers (ports) an address has here. */
-  readonly #portsOf = new Map<Key, number>();
-  #compact: Uint8Array;
-  /** First 32 bits of the address: all of it for IPv4. */
-  #prefix: Uint32Array;
-  #seenSeconds: Uint32Array;
-  #complete: Uint8Array;
+  readonly #columns: PeerColumns;
+  readonly #draw: Draw;
+  readonly #maxNetworkPeers: number;
+  #index: PeerIndex | undefined;
   #size = 0;
   #completeCount = 0;
 
-  constructor(width: 6 | 18) {
-    this.#width = width;
-    this.#compact = new Uint8Array(FIRST_CAPACITY * width);
-    this.#prefix = new Uint32Array(FIRST_CAPACITY);
-    this.#seenSeconds = new Uint32Array(FIRST_CAPACITY);
-    this.#complete = new Uint8Array(FIRST_CAPACITY);
+  constructor(width: CompactWidth, draw: Draw, maxNetworkPeers: number) {
+    this.#columns = new PeerColumns(width);
+    this.#draw = draw;
+    this.#maxNetworkPeers = maxNetworkPeers;
   }
 
   get size(): number {
@@ -61,172 +64,207 @@ export class PeerList {
   }
 
   has(compact: Uint8Array): boolean {
-    return this.#slotOf.has(keyOf(compact));
-  }
-
-  /** Peers with the address of `compact`, whatever their port. */
-  countAtAddress(compact: Uint8Array): number {
-    return this.#portsOf.get(addressOf(keyOf(compact))) ?? 0;
+    return this.#find(compact) >= 0;
   }
 
   /** Adds the peer, or notes that it is still there. */
   put({ compact, complete, nowSeconds }: SeenPeer): void {
-    const key = keyOf(compact);
-    let slot = this.#slotOf.get(key);
-    if (slot === undefined) {
-      slot = this.#size;
-      if (slot === this.#prefix.length) this.#grow();
-      this.#size += 1;
-      this.#slotOf.set(key, slot);
-      this.#count(key, 1);
-      this.#compact.set(compact, slot * this.#width);
-      this.#prefix[slot] = prefixOf(compact);
-      this.#complete[slot] = 0;
+    let slot = this.#find(compact);
+    if (slot < 0) {
+      this.#leaveRoomInNetwork(compact);
+      slot = this.#add(compact);
     }
-    this.#seenSeconds[slot] = nowSeconds;
-    this.#setComplete(slot, complete);
+    this.#columns.setSeen(slot, nowSeconds);
+    if (complete !== this.#columns.isComplete(slot)) this.#setComplete(slot, complete);
   }
 
   remove(compact: Uint8Array): boolean {
-    const slot = this.#slotOf.get(keyOf(compact));
-    if (slot === undefined) return false;
-    this.#removeSlot(slot);
-    return true;
+    const slot = this.#find(compact);
+    if (slot >= 0) this.#removeSlot(slot);
+    return slot >= 0;
   }
 
-  removeRandom(draw: Draw): void {
-    if (this.#size > 0) this.#removeSlot(Math.floor(draw() * this.#size));
+  removeRandom(): void {
+    if (this.#size > 0) this.#removeSlot(Math.floor(this.#draw() * this.#size));
   }
 
-  /** Drops the peers last seen before `seconds`. */
-  expire(seconds: number): void {
+  /** Drops the peers last heard of longer ago than that. */
+  expire(nowSeconds: number, afterSeconds: number): void {
     for (let slot = this.#size - 1; slot >= 0; slot -= 1) {
-      if ((this.#seenSeconds[slot] as number) < seconds) this.#removeSlot(slot);
+      if (this.#columns.ageSeconds(slot, nowSeconds) > afterSeconds) this.#removeSlot(slot);
+    }
+    if (this.#size < INDEX_UNTIL) this.#index = undefined;
+    if (this.#columns.shrinkTo(this.#size)) this.#index?.reserve();
+  }
+
+  /** All peers, in no order: 6 or 18 bytes, whether it has all, and seconds since it was heard of. */
+  *entries(nowSeconds: number): Generator<{ compact: Uint8Array; complete: boolean; ageSeconds: number }> {
+    for (let slot = 0; slot < this.#size; slot += 1) {
+      const compact = new Uint8Array(this.#columns.width);
+      this.#columns.write(slot, compact, 0);
+      yield {
+        compact,
+        complete: slot < this.#completeCount,
+        ageSeconds: this.#columns.ageSeconds(slot, nowSeconds),
+      };
     }
   }
 
   /** Up to `max` peers for the asker, concatenated. */
-  choose({ asker, max, local }: Choice, draw: Draw): Uint8Array {
-    if (max < 1 || this.#size === 0) return new Uint8Array(0);
-    const sameFamily = asker.length === this.#width;
-    const self = sameFamily ? (this.#slotOf.get(keyOf(asker)) ?? -1) : -1;
-    const onLoopback = isLoopback(asker);
-    const standIn = !onLoopback && local?.length === this.#width - 2 ? local : undefined;
-    const chosen = new Set<number>();
-    const take = (slot: number) => {
-      if (slot !== self && (onLoopback || standIn || !this.#isLoopback(slot))) chosen.add(slot);
-    };
-
-    if (this.#size <= max) {
-      for (let slot = 0; slot < this.#size; slot += 1) take(slot);
+  choose({ asker, max, forSeed = false, local }: Choice): Uint8Array {
+    const { width } = this.#columns;
+    const from = forSeed ? this.#completeCount : 0;
+    if (max < 1 || this.#size === from) return new Uint8Array(0);
+    const sameFamily = asker.length === width;
+    const self = sameFamily ? this.#find(asker) : -1;
+    chosen.clear(self);
+    if (this.#size - from - (self >= from ? 1 : 0) <= max) {
+      for (let slot = from; slot < this.#size; slot += 1) chosen.add(slot);
     } else {
-      if (sameFamily) for (const slot of this.#near(asker, Math.floor(max / 2), draw)) take(slot);
+      if (sameFamily) this.#addNear(asker, Math.floor(max / 2), from);
       // Enough tries to fill the rest even when nearly all are to be chosen; a few short is no harm.
       for (let tries = 8 * max; tries > 0 && chosen.size < max; tries -= 1)
-        take(Math.floor(draw() * this.#size));
+        chosen.add(from + Math.floor(this.#draw() * (this.#size - from)));
     }
-    return this.#gather([...chosen].slice(0, max), standIn);
+    return this.#gather(isLoopback(asker), local);
   }
 
-  /** Up to `max` slots near the asker, nearest kind first, beginning anywhere so that neighbours take turns. */
-  #near(asker: Uint8Array, max: number, draw: Draw): number[] {
-    const prefix = prefixOf(asker);
-    const start = Math.floor(draw() * this.#size);
-    const close: number[] = [];
-    const closer: number[] = [];
-    for (let i = 0; i < this.#size && closer.length < max; i += 1) {
-      const slot = (start + i) % this.#size;
-      const differs = ((this.#prefix[slot] as number) ^ prefix) >>> 0;
-      if (differs > 0xffff || (this.#width === 18 && differs > 0)) continue;
-      const equalBytes = this.#equalBytes(slot, asker);
-      if (equalBytes >= (this.#width === 6 ? 3 : 8)) closer.push(slot);
-      else if (equalBytes >= (this.#width === 6 ? 2 : 6) && close.length < max) close.push(slot);
+  /** Up to `max` slots near the asker, nearest kind first, neighbours by turns. */
+  #addNear(asker: Uint8Array, max: number, from: number): void {
+    for (const kind of [0, 1] as const) {
+      if (this.#index) this.#addFromRing(this.#index, kind, asker, max, from);
+      else this.#addByLooking(kind, asker, max, from);
     }
-    return [...closer, ...close].slice(0, max);
   }
 
-  #equalBytes(slot: number, compact: Uint8Array): number {
-    const from = slot * this.#width;
-    let equal = 0;
-    while (equal < this.#width - 2 && this.#compact[from + equal] === compact[equal]) equal += 1;
-    return equal;
+  #addFromRing(index: PeerIndex, kind: Nearness, asker: Uint8Array, max: number, from: number): void {
+    const first = index.firstNear(kind, asker);
+    if (first < 0) return;
+    let slot = first;
+    // Members that are chosen already, or seeds that aren't to be, cost a step each.
+    for (let steps = 4 * max; steps > 0 && chosen.size < max; steps -= 1) {
+      if (slot >= from) chosen.add(slot);
+      slot = index.nextNear(kind, slot);
+      if (slot === first) return;
+    }
+    index.turnNear(kind, first, slot);
   }
 
-  /** These peers, concatenated, with `standIn` for loopback addresses. */
-  #gather(slots: readonly number[], standIn: Uint8Array | undefined): Uint8Array {
-    const bytes = new Uint8Array(slots.length * this.#width);
-    slots.forEach((slot, i) => {
-      bytes.set(this.#at(slot), i * this.#width);
-      if (standIn && this.#isLoopback(slot)) bytes.set(standIn, i * this.#width);
-    });
-    return bytes;
+  #addByLooking(kind: Nearness, asker: Uint8Array, max: number, from: number): void {
+    const first = wordAt(asker, 0);
+    const second = wordAt(asker, 4);
+    const count = this.#size - from;
+    const start = Math.floor(this.#draw() * count);
+    for (let i = 0; i < count && chosen.size < max; i += 1) {
+      const slot = from + ((start + i) % count);
+      if (isInNetwork(this.#columns, kind, slot, first, second)) chosen.add(slot);
+    }
   }
 
-  #at(slot: number): Uint8Array {
-    return this.#compact.subarray(slot * this.#width, (slot + 1) * this.#width);
+  /** The chosen ones, concatenated. */
+  #gather(onLoopback: boolean, local: Choice['local']): Uint8Array {
+    const { width } = this.#columns;
+    const bytes = new Uint8Array(chosen.size * width);
+    let at = 0;
+    for (let i = 0; i < chosen.size; i += 1) {
+      const slot = chosen.slots[i] as number;
+      this.#columns.write(slot, bytes, at);
+      if (!onLoopback && this.#isLoopback(slot)) {
+        const standIn = local?.();
+        if (standIn?.length !== width - 2) continue;
+        bytes.set(standIn, at);
+      }
+      at += width;
+    }
+    return bytes.subarray(0, at);
   }
 
   #isLoopback(slot: number): boolean {
-    const prefix = this.#prefix[slot] as number;
-    if (this.#width === 6) return prefix >>> 24 === 127;
-    return prefix === 0 && isLoopback(this.#at(slot));
+    const columns = this.#columns;
+    if (columns.width === 6) return columns.word(slot, 0) >>> 24 === 127;
+    return (
+      columns.word(slot, 0) === 0 &&
+      columns.word(slot, 1) === 0 &&
+      columns.word(slot, 2) === 0 &&
+      columns.word(slot, 3) === 1
+    );
   }
 
+  #find(compact: Uint8Array): number {
+    if (this.#index) return this.#index.find(compact);
+    for (let slot = 0; slot < this.#size; slot += 1) if (this.#columns.hasKey(slot, compact)) return slot;
+    return -1;
+  }
+
+  #add(compact: Uint8Array): number {
+    const slot = this.#size;
+    if (slot === this.#columns.capacity) {
+      this.#columns.grow();
+      this.#index?.reserve();
+    }
+    this.#columns.setKey(slot, compact);
+    this.#size += 1;
+    if (this.#index) this.#index.add(slot);
+    else if (this.#size >= INDEX_FROM)
+      this.#index = new PeerIndex(this.#columns, this.#size, Math.floor(this.#draw() * 2 ** 32));
+    return slot;
+  }
+
+  /** Removes a neighbour of `compact` when its network has as many peers as it may. */
+  #leaveRoomInNetwork(compact: Uint8Array): void {
+    if (this.#size < this.#maxNetworkPeers) return;
+    let count = 0;
+    let victim = -1;
+    if (this.#index) {
+      const first = this.#index.firstNear(0, compact);
+      if (first < 0) return;
+      let slot = first;
+      do {
+        count += 1;
+        slot = this.#index.nextNear(0, slot);
+      } while (slot !== first && count < this.#maxNetworkPeers);
+      victim = first;
+    } else {
+      const [first, second] = [wordAt(compact, 0), wordAt(compact, 4)];
+      for (let slot = 0; slot < this.#size; slot += 1) {
+        if (!isInNetwork(this.#columns, 0, slot, first, second)) continue;
+        count += 1;
+        if (this.#draw() * count < 1) victim = slot;
+      }
+    }
+    if (count >= this.#maxNetworkPeers) this.#removeSlot(victim);
+  }
+
+  /** Seeds are the first slots: the peer changes places with the one at the border. */
   #setComplete(slot: number, complete: boolean): void {
-    const before = this.#complete[slot] as number;
-    this.#complete[slot] = Number(complete);
-    this.#completeCount += Number(complete) - before;
+    const border = complete ? this.#completeCount : this.#completeCount - 1;
+    this.#completeCount += complete ? 1 : -1;
+    this.#columns.setComplete(slot, complete);
+    if (border === slot) return;
+    const spare = this.#columns.capacity;
+    this.#move(slot, spare);
+    this.#move(border, slot);
+    this.#move(spare, border);
   }
 
-  /** The last peer moves into the gap. */
+  /** The last peer of each kind moves into the gap. */
   #removeSlot(slot: number): void {
-    const key = keyOf(this.#at(slot));
-    this.#setComplete(slot, false);
-    this.#slotOf.delete(key);
-    this.#count(key, -1);
+    this.#index?.remove(slot);
+    let gap = slot;
+    if (slot < this.#completeCount) {
+      this.#completeCount -= 1;
+      this.#move(this.#completeCount, gap);
+      gap = this.#completeCount;
+    }
     this.#size -= 1;
-    const last = this.#size;
-    if (slot === last) return;
-    this.#slotOf.set(keyOf(this.#at(last)), slot);
-    this.#compact.copyWithin(slot * this.#width, last * this.#width, (last + 1) * this.#width);
-    this.#prefix[slot] = this.#prefix[last] as number;
-    this.#seenSeconds[slot] = this.#seenSeconds[last] as number;
-    this.#complete[slot] = this.#complete[last] as number;
-    this.#complete[last] = 0;
+    this.#move(this.#size, gap);
   }
 
-  #count(key: Key, change: 1 | -1): void {
-    const address = addressOf(key);
-    const count = (this.#portsOf.get(address) ?? 0) + change;
-    if (count > 0) this.#portsOf.set(address, count);
-    else this.#portsOf.delete(address);
+  #move(from: number, to: number): void {
+    if (from === to) return;
+    this.#columns.copy(from, to);
+    this.#index?.move(from, to);
   }
-
-  #grow(): void {
-    const capacity = this.#prefix.length * 2;
-    this.#compact = grown(this.#compact, new Uint8Array(capacity * this.#width));
-    this.#prefix = grown(this.#prefix, new Uint32Array(capacity));
-    this.#seenSeconds = grown(this.#seenSeconds, new Uint32Array(capacity));
-    this.#complete = grown(this.#complete, new Uint8Array(capacity));
-  }
-}
-
-function grown<T extends Uint8Array | Uint32Array>(from: T, to: T): T {
-  to.set(from);
-  return to;
-}
-
-function keyOf(compact: Uint8Array): Key {
-  if (compact.length !== 6) return String.fromCharCode(...compact);
-  return prefixOf(compact) * 0x10000 + ((compact[4] as number) << 8) + (compact[5] as number);
-}
-
-function addressOf(key: Key): Key {
-  return typeof key === 'string' ? key.slice(0, -2) : Math.floor(key / 0x10000);
-}
-
-function prefixOf([a = 0, b = 0, c = 0, d = 0]: Uint8Array): number {
-  return ((a << 24) | (b << 16) | (c << 8) | d) >>> 0;
 }
 
 function isLoopback(compact: Uint8Array): boolean {

@@ -41,8 +41,8 @@ describe('parseQuery()', () => {
   });
 
   test('takes 256 parameters and refuses more', () => {
-    expect(parseQuery('a&'.repeat(255)).size).toBe(2);
-    expect(() => parseQuery('a&'.repeat(256))).toThrow(ProtocolError);
+    expect(parseQuery('a&'.repeat(256)).get('a')?.length).toBe(256);
+    expect(() => parseQuery('a&'.repeat(257))).toThrow(ProtocolError);
   });
 
   test('gives for arbitrary text parameters or ProtocolError, nothing else', () => {

@@ -8,7 +8,7 @@ import {
   type TrackerList,
 } from '../../src/discovery/tracker-client.ts';
 import type { HostPort } from '../../src/lib/host-port.ts';
-import { startTracker } from '../../src/tracker/http.ts';
+import { startTracker } from '../../src/tracker/server.ts';
 import { HandClock, PlayedTracker, PlayedUdpTracker } from './playground.ts';
 
 const A = 'aa'.repeat(20);

@@ -1,12 +1,16 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import { once } from 'node:events';
 import { connect } from 'node:net';
 import { announceUrl, decodeAnnounceAnswer, peersOf } from '../../src/announce/http.ts';
 import { percentEncode } from '../../src/announce/query.ts';
 import { decodeScrapeAnswer, scrapeUrl } from '../../src/announce/scrape.ts';
 import { UnavailableError } from '../../src/lib/errors.ts';
-import { type RunningTracker, respond, startTracker } from '../../src/tracker/http.ts';
+import { HttpDoor } from '../../src/tracker/http.ts';
+import { type RunningTracker, startTracker } from '../../src/tracker/server.ts';
 import { Tracker, type TrackerStats } from '../../src/tracker/tracker.ts';
-import { SetClock, seededDraw } from './samples.ts';
+import { eventually } from '../fixtures/eventually.ts';
+import { VirtualClock } from '../fixtures/virtual-clock.ts';
+import { seededDraw } from './samples.ts';
 
 let tracker: RunningTracker;
 beforeAll(async () => {
@@ -114,11 +118,15 @@ describe('startTracker() over a raw socket', () => {
     expect(decodeScrapeAnswer(body).length).toBe(74);
   });
 
-  test('/stats.json counts and names nobody, / is a line of text', async () => {
+  test('/stats.json counts and names nobody, / and /stats are for people', async () => {
     const stats = JSON.parse(Buffer.from((await get('/stats.json')).body).toString()) as TrackerStats;
     expect(Object.values(stats).every((value) => typeof value === 'number')).toBe(true);
     expect(stats.announces).toBe(tracker.stats().announces);
-    expect(Buffer.from((await get('/')).body).toString()).toContain('/announce');
+    for (const path of ['/', '/stats']) {
+      const { head, body } = await get(path);
+      expect(head).toContain('text/html');
+      expect(Buffer.from(body).toString()).toContain('/announce');
+    }
   });
 
   test('says so when the port is taken', async () => {
@@ -140,14 +148,90 @@ describe('startTracker() over a raw socket', () => {
   });
 });
 
-describe('respond()', () => {
-  test('keeps an error of our own from strangers', () => {
-    const broken = new Tracker({ clock: new SetClock(), draw: seededDraw(1) });
-    broken.announce = () => {
-      throw new TypeError('secret');
+describe('HttpDoor', () => {
+  /** A door whose time a test lets pass, and a client that remembers what came and whether it was closed. */
+  function setUp(maxConnections?: number) {
+    const clock = new VirtualClock();
+    const tracker = new Tracker({ clock, draw: seededDraw(1) });
+    const listen = { host: '127.0.0.1', port: 0 };
+    const door = new HttpDoor({ tracker, listen, clock, ...(maxConnections && { maxConnections }) });
+    const dial = async () => {
+      const socket = connect(door.address.port, '127.0.0.1');
+      const closed = Promise.withResolvers<void>();
+      let text = '';
+      socket.on('data', (data: Buffer) => {
+        text += data.toString('latin1');
+      });
+      socket.on('error', () => {});
+      socket.on('close', () => closed.resolve());
+      await once(socket, 'connect');
+      return { socket, closed: closed.promise, text: () => text };
     };
-    const request = { method: 'GET', url: target(hash(0), 1) };
-    const { body } = respond(broken, request, { address: Uint8Array.of(127, 0, 0, 1) });
-    expect(decodeAnnounceAnswer(body)).toEqual({ failure: 'the tracker failed' });
+    return { clock, door, dial };
+  }
+
+  test('closes who has not sent a whole request within 10 s, however it trickles', async () => {
+    const { clock, door, dial } = setUp();
+    using _ = door;
+    const slow = await dial();
+    const steady = await dial();
+    for (let second = 0; second < 9; second += 1) {
+      slow.socket.write('G');
+      steady.socket.write('GET /announced HTTP/1.1\r\n\r\n');
+      await eventually('the answer', async () => steady.text().split('404').length === second + 2);
+      await clock.run(1000);
+    }
+    expect(door.connectionCount).toBe(2);
+    await clock.run(3000);
+    await slow.closed;
+    expect(slow.text()).toBe('');
+    expect(door.connectionCount).toBe(1);
+    await clock.run(11_000);
+    await steady.closed;
+  });
+
+  test('takes a new connection in the place of the one that waits longest when there are too many', async () => {
+    const { door, dial } = setUp(3);
+    using _ = door;
+    const first = await dial();
+    const second = await dial();
+    await eventually('two connections', async () => door.connectionCount === 2);
+    first.socket.write('GET /announced HTTP/1.1\r\n\r\n');
+    await eventually('the answer', async () => first.text() !== '');
+    await dial();
+    const fourth = await dial();
+    await second.closed;
+    fourth.socket.write('GET /announced HTTP/1.1\r\n\r\n');
+    await eventually('the answer', async () => fourth.text() !== '');
+    expect(door.connectionCount).toBe(3);
+  });
+
+  test('answers all of a long pipeline to a client that reads late, in order', async () => {
+    const { door, dial } = setUp();
+    using _ = door;
+    const client = await dial();
+    client.socket.pause();
+    // Answers of several megabytes, more than sockets take.
+    const requests = 2000;
+    client.socket.write('GET /stats HTTP/1.1\r\n\r\n'.repeat(requests));
+    client.socket.write('GET /stats.json HTTP/1.1\r\nConnection: close\r\n\r\n');
+    client.socket.resume();
+    await client.closed;
+    expect(client.text().match(/HTTP\/1\.1 200/g)?.length).toBe(requests + 1);
+    expect(client.text()).toEndWith('}');
+  });
+
+  test('drops who reads nothing of its answers for 10 s', async () => {
+    const { clock, door, dial } = setUp();
+    using _ = door;
+    const client = await dial();
+    client.socket.pause();
+    client.socket.write('GET /stats HTTP/1.1\r\n\r\n'.repeat(4000));
+    await eventually('it is known', async () => door.connectionCount === 1);
+    await eventually('it is dropped', async () => {
+      await clock.run(11_000);
+      return door.connectionCount === 0;
+    });
+    client.socket.destroy();
   });
 });

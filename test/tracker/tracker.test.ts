@@ -2,6 +2,7 @@ import { describe, expect, test } from 'bun:test';
 import { peersOf } from '../../src/announce/http.ts';
 import { parseIp } from '../../src/announce/ip-address.ts';
 import { RefusedError } from '../../src/lib/errors.ts';
+import { AllowedSwarms } from '../../src/tracker/allowed-swarms.ts';
 import { DEFAULT_LIMITS } from '../../src/tracker/peer-table.ts';
 import { Tracker } from '../../src/tracker/tracker.ts';
 import { SetClock, seededDraw } from './samples.ts';
@@ -35,8 +36,11 @@ describe('Tracker', () => {
 
   test('introduces a peer on its own machine under the address at which the asker reached it', () => {
     const { tracker } = trackerOf();
-    tracker.announce(request(1), { ...ip('127.0.0.1'), local: Uint8Array.of(127, 0, 0, 1) });
-    const answer = tracker.announce(request(2), { ...ip('192.0.2.2'), local: Uint8Array.of(192, 0, 2, 99) });
+    tracker.announce(request(1), { ...ip('127.0.0.1'), local: () => Uint8Array.of(127, 0, 0, 1) });
+    const answer = tracker.announce(request(2), {
+      ...ip('192.0.2.2'),
+      local: () => Uint8Array.of(192, 0, 2, 99),
+    });
     expect(peersOf(answer, 9)).toEqual([{ host: '192.0.2.99', port: 1 }]);
   });
 
@@ -69,21 +73,53 @@ describe('Tracker', () => {
     expect(given(100_000)).toBe(200);
   });
 
-  test('forgets a peer that is not heard of for 35 minutes', () => {
+  test('forgets a peer that is not heard of for two and a half intervals', () => {
     const { tracker, clock } = trackerOf();
     tracker.announce(request(1), ip('192.0.2.1'));
-    clock.seconds = 34 * 60;
+    clock.seconds = 37 * 60;
     expect(peersOf(tracker.announce(request(2), ip('192.0.2.2')), 9).length).toBe(1);
-    clock.seconds = 36 * 60;
+    clock.seconds = 39 * 60;
     expect(peersOf(tracker.announce(request(2), ip('192.0.2.2')), 9).length).toBe(0);
   });
 
-  test('refuses a scrape of all, and a new swarm when it is full', () => {
+  test('refuses a scrape of all, and a new swarm when it is full of swarms that are not lonely', () => {
     const { tracker } = trackerOf({ ...DEFAULT_LIMITS, maxSwarms: 1 });
     expect(() => tracker.scrape([])).toThrow(RefusedError);
     tracker.announce(request(1), ip('192.0.2.1'));
+    tracker.announce(request(1), ip('198.51.100.1'));
     const other = { ...request(1), infoHash: new Uint8Array(20) };
     expect(() => tracker.announce(other, ip('192.0.2.1'))).toThrow(RefusedError);
+  });
+
+  test('serves only the swarms that it was told, when it was told some', () => {
+    const clock = new SetClock();
+    const allowed = new AllowedSwarms([infoHash]);
+    const tracker = new Tracker({ clock, draw: seededDraw(1), allowed });
+    tracker.announce(request(1), ip('192.0.2.1'));
+    const other = { ...request(1), infoHash: new Uint8Array(20) };
+    expect(() => tracker.announce(other, ip('192.0.2.1'))).toThrow('does not serve this swarm');
+    expect(tracker.stats().swarms).toBe(1);
+  });
+
+  test('gives a seed no seeds, and others both', () => {
+    const { tracker } = trackerOf();
+    tracker.announce({ ...request(1), leftBytes: 0 }, ip('192.0.2.1'));
+    tracker.announce({ ...request(2), leftBytes: 5 }, ip('192.0.2.2'));
+    const portsFor = (leftBytes: number) =>
+      peersOf(tracker.announce({ ...request(3), leftBytes }, ip('192.0.2.3')), 9).map(({ port }) => port);
+    expect(portsFor(0)).toEqual([2]);
+    expect(portsFor(1).toSorted()).toEqual([1, 2]);
+  });
+
+  test('gives each its own interval, a tenth around a quarter of an hour', () => {
+    const { tracker } = trackerOf();
+    const intervals = Array.from(
+      { length: 200 },
+      (_, i) => tracker.announce(request(1 + i), ip('192.0.2.1')).intervalSeconds,
+    );
+    expect(Math.min(...intervals)).toBeGreaterThanOrEqual(810);
+    expect(Math.max(...intervals)).toBeLessThanOrEqual(990);
+    expect(new Set(intervals).size).toBeGreaterThan(50);
   });
 
   test('stats() counts swarms, peers, announces, scrapes and seconds', () => {
@@ -95,7 +131,11 @@ describe('Tracker', () => {
     expect(tracker.stats()).toEqual({
       swarms: 1,
       peers: 2,
+      ipv4Peers: 1,
+      ipv6Peers: 1,
+      seeds: 0,
       announces: 2,
+      udpAnnounces: 0,
       scrapes: 1,
       refused: 0,
       uptimeSeconds: 5,
