@@ -37,6 +37,8 @@ const PIECE_BYTES = 256 * 1024;
 const MIN_SLOTS = 4;
 const MAX_SLOTS = 50;
 const ROTATE_MS = 250;
+/** A block costs the limit so much at least: answering costs us the same, however little is asked for. */
+const LEAST_CHARGE_BYTES = 1_024;
 /** With this much of the bucket full there is rate to spare. */
 const PLENTY = 0.75;
 
@@ -130,7 +132,7 @@ export class UploadPool<T extends PoolTaker> {
       if (sentBytes >= TURN_BYTES) return this.#pumpAfter(0);
       const { taker, request } = turn;
       const bytes = request.blocks[request.next]?.length ?? 0;
-      const waitMs = this.#bucket.take(bytes, nowMs);
+      const waitMs = this.#bucket.take(Math.max(bytes, LEAST_CHARGE_BYTES), nowMs);
       if (waitMs > 0) return this.#pumpAfter(waitMs);
       sentBytes += bytes;
       this.#serve(taker, request, nowMs);

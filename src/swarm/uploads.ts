@@ -38,7 +38,7 @@ export interface UploadsHost {
   uploaded(bytes: number): void;
 }
 
-/** CANCELs, and requests that are rejected: at once, and a second. */
+/** CANCELs, requests that are rejected, and those for less than a block: at once, and a second. */
 const MOST_IDLE_WORDS = 8_192;
 const IDLE_WORDS_A_SECOND = 1_024;
 
@@ -132,6 +132,8 @@ export class Uploads implements PoolTaker {
     ) {
       throw new ProtocolError(`asks for bytes outside a piece: ${block.begin}+${block.length} of ${size}`);
     }
+    // No node asks so, and each costs as much as a whole block.
+    if (block.length < BLOCK_BYTES && block.begin + block.length < size) this.#spendIdleWord();
     if (this.#pool.request(this, block, given)) this.#pool.pump();
     else this.#refuse(block);
   }

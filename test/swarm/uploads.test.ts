@@ -268,3 +268,34 @@ describe('upload_only (BEP 21)', () => {
     raw.link.close('done');
   });
 });
+
+describe('requests for a few bytes', () => {
+  test('again and again from the middle of a piece end the connection, of a near peer too', async () => {
+    await using world = new World();
+    const file = poolFile(300 * KIB);
+    const node = world.node('10.0.0.1');
+    node.keep(file);
+    const raw = await greet(world, node, '10.0.0.9', file);
+    for (let sent = 0; sent < 20_000 && raw.closed === undefined; sent += 500) {
+      const requests = Array.from({ length: 500 }, () => encodeRequest({ index: 0, begin: 0, length: 1 }));
+      raw.send(...requests);
+      await world.clock.run(10);
+    }
+    expect(raw.closed).toBeDefined();
+    expect(raw.pieces.length).toBeLessThan(10_000);
+  });
+
+  test('count for the limit as if they were for more', async () => {
+    await using world = new World();
+    const tiny = poolFile(3);
+    const node = world.node('198.51.100.1', { uploadLimit: 32 * KIB });
+    node.keep(tiny);
+    const raw = await greet(world, node, '203.0.113.9', tiny);
+    for (let second = 0; second < 5; second += 1) {
+      raw.send(...Array.from({ length: 200 }, () => encodeRequest({ index: 0, begin: 0, length: 3 })));
+      await world.clock.run(1_000);
+    }
+    // A bucket full and five seconds of it, a KiB each.
+    expect(raw.pieces.length).toBeWithin(100, 16 + 5 * 32 + 2);
+  });
+});
