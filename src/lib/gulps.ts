@@ -1,51 +1,70 @@
 /**
- * How long a socket that brings a lot slowly is left alone after a read, so that each read brings a gulp. On a line of
- * 20 Mbit/s a program that reads at once gets a packet or two each time, and what a byte costs grows tenfold. It decides
- * only that: whether more is to come at all, and nothing urgent, is the caller's to know.
- *
- * Invariants: a line so quick that gulps come by themselves is never left alone (what the system can hold would hold it
- * up); a rest is a power of two, so that the rests of many sockets end together (Rests). Pure.
+ * Sockets that bring a lot, read in gulps. On a line of 20 Mbit/s a program that reads at once gets a packet or two each
+ * time, and what a byte costs grows several times over. While much is awaited the system is told to wake us for no less
+ * than a gulp (it still does when its buffer is full, at the end, and on an error, and acknowledges all the same); what
+ * has waited for a moment without becoming one is read all the same. Whether much is awaited is the caller's to know.
  */
+import { type Clock, systemClock } from './clock.ts';
+import { setLowWater } from './low-water.ts';
 
-/** So much is worth a read; and fits in what Linux takes in by default for a connection it knows nothing of (64 KiB). */
+/** Worth a read; and fits in what Linux takes in by default for a connection it knows nothing of (64 KiB). */
 const GULP_BYTES = 48 * 1024;
-const MIN_REST_MS = 2;
-/** Nobody may see it: an answer may lie behind the payload that is awaited. */
-const MAX_REST_MS = 32;
-/** A rate is taken over so much time at least. */
-const SPAN_MS = 16;
+/** Less isn't waited for: the last of it would come late. */
+const MUCH_BYTES = 2 * GULP_BYTES;
+/** What has come waits for one to two of these at most: an answer may lie behind the payload that is awaited. */
+const MOMENT_MS = 16;
 
+/** Bun's, which has its descriptor as `fd` (its types don't say so): -1 once it is closed. */
+type BunSocket = object;
+
+/** All sockets of a process that are read in gulps, on one timer. */
 export class Gulps {
-  #sinceMs: number | undefined;
-  #bytes = 0;
-  #restMs = 0;
+  readonly #clock: Clock;
+  readonly #setLowWater: (fd: number, bytes: number) => boolean;
+  /** Those that wait for a gulp, and whether they were read since the timer's last moment. */
+  readonly #waiting = new Map<BunSocket, boolean>();
+  #isTicking = false;
 
-  /** So many bytes were read just now, and many are to come: the rest that follows, 0 for none. */
-  read(bytes: number, nowMs: number): number {
-    if (this.#sinceMs === undefined) {
-      this.#sinceMs = nowMs;
-      return 0;
-    }
-    this.#bytes += bytes;
-    const spanMs = nowMs - this.#sinceMs;
-    if (spanMs >= Math.max(SPAN_MS, this.#restMs) || this.#bytes > 2 * GULP_BYTES) {
-      this.#restMs = restFor(this.#bytes / Math.max(spanMs, 0.001));
-      this.#sinceMs = nowMs;
-      this.#bytes = 0;
-    }
-    return bytes >= GULP_BYTES ? 0 : this.#restMs;
+  constructor(clock: Clock, lowWater = setLowWater) {
+    this.#clock = clock;
+    this.#setLowWater = lowWater;
   }
 
-  /** Nothing (much) is awaited any more: what comes next has a pace of its own. */
-  end(): void {
-    this.#sinceMs = undefined;
-    this.#bytes = 0;
-    this.#restMs = 0;
+  /** To be called after each read: so many bytes, and none that is urgent, are known to be still to come. */
+  read(socket: BunSocket, awaitedBytes: number): void {
+    if (awaitedBytes < MUCH_BYTES) return this.end(socket);
+    if (!this.#waiting.has(socket) && !this.#setLowWater(fdOf(socket), GULP_BYTES)) return;
+    this.#waiting.set(socket, true);
+    this.#tickOn();
+  }
+
+  /** What comes now is read at once. */
+  end(socket: BunSocket): void {
+    if (this.#waiting.delete(socket)) this.#setLowWater(fdOf(socket), 1);
+  }
+
+  /** It is closed, or about to be. */
+  forget(socket: BunSocket): void {
+    this.#waiting.delete(socket);
+  }
+
+  #tickOn(): void {
+    if (this.#isTicking || this.#waiting.size === 0) return;
+    this.#isTicking = true;
+    this.#clock.after(MOMENT_MS, () => {
+      this.#isTicking = false;
+      for (const [socket, wasRead] of this.#waiting) {
+        if (wasRead) this.#waiting.set(socket, false);
+        else this.end(socket);
+      }
+      this.#tickOn();
+    });
   }
 }
 
-function restFor(bytesPerMs: number): number {
-  let restMs = MAX_REST_MS;
-  while (restMs >= MIN_REST_MS && restMs * bytesPerMs > GULP_BYTES) restMs /= 2;
-  return restMs >= MIN_REST_MS ? restMs : 0;
+function fdOf(socket: BunSocket): number {
+  return 'fd' in socket && typeof socket.fd === 'number' ? socket.fd : -1;
 }
+
+/** Of this process. */
+export const socketGulps = new Gulps(systemClock);

@@ -5,10 +5,8 @@
  * Invariant: a connection is free again only when exactly the answer has come, and all of it. Source: RFC 9112.
  */
 import type { Socket } from 'bun';
-import { systemClock } from '../lib/clock.ts';
 import { ProtocolError } from '../lib/errors.ts';
-import { Gulps } from '../lib/gulps.ts';
-import { socketRests } from '../lib/rests.ts';
+import { socketGulps } from '../lib/gulps.ts';
 import { AnswerBody } from './answer-body.ts';
 import { headEnd, MAX_HEAD_BYTES, parseHead } from './answer-head.ts';
 import { PlainBody } from './plain-body.ts';
@@ -20,9 +18,6 @@ export interface PlainRequest {
   readonly head: string;
   readonly signal: AbortSignal;
 }
-
-/** Where less of a body is to come, each packet is looked at when it comes. */
-const MUCH_AWAITED_BYTES = 32 * 1024;
 
 /** The request that is being answered. */
 interface Exchange {
@@ -45,9 +40,6 @@ export class PlainConnection {
   readonly #changed: (connection: PlainConnection) => void;
   #exchange: Exchange | undefined;
   #unsent: Uint8Array = new Uint8Array(0);
-  readonly #gulps = new Gulps();
-  #resting = false;
-  #heldBack = false;
   #closed = false;
 
   /** Rejects with the system's error, or the signal's reason. */
@@ -130,10 +122,7 @@ export class PlainConnection {
     } catch (error) {
       return this.#fail(error);
     }
-    const awaitedBytes = this.#exchange?.body?.parser.leftBytes ?? 0;
-    if (awaitedBytes < MUCH_AWAITED_BYTES) return this.#gulps.end();
-    const restMs = this.#gulps.read(chunk.length, systemClock.nowMs());
-    if (restMs > 0) this.#rest(restMs);
+    if (!this.#closed) socketGulps.read(this.#socket, this.#exchange?.body?.parser.leftBytes ?? 0);
   }
 
   onDrain(): void {
@@ -145,6 +134,7 @@ export class PlainConnection {
   onClose(error: Error | undefined): void {
     if (this.#closed) return;
     this.#closed = true;
+    socketGulps.forget(this.#socket);
     const body = this.#exchange?.body;
     if (!error && body?.parser.endsWithConnection) this.#whole();
     else this.#lose(error ?? cut());
@@ -196,10 +186,9 @@ export class PlainConnection {
     exchange.letGo();
     exchange.body?.out.finish();
     if (this.#closed) return;
-    this.#heldBack = false;
-    this.#gulps.end();
     if (!exchange.isKept || isFollowed) return this.close();
-    if (!this.#resting) this.#socket.resume();
+    // What is unread is all there is.
+    this.#socket.resume();
     // One that waits for work is no reason to go on living.
     this.#socket.unref();
     this.#changed(this);
@@ -209,6 +198,7 @@ export class PlainConnection {
   #fail(reason: unknown): void {
     if (this.#closed) return;
     this.#closed = true;
+    socketGulps.forget(this.#socket);
     this.#socket.terminate();
     this.#lose(reason);
     this.#changed(this);
@@ -223,20 +213,9 @@ export class PlainConnection {
   }
 
   #holdBack(isFull: boolean): void {
-    this.#heldBack = isFull;
-    if (this.#closed || this.#resting) return;
+    if (this.#closed) return;
     if (isFull) this.#socket.pause();
     else this.#socket.resume();
-  }
-
-  #rest(restMs: number): void {
-    if (this.#resting || this.#heldBack) return;
-    this.#socket.pause();
-    this.#resting = true;
-    socketRests.after(restMs, () => {
-      this.#resting = false;
-      if (!this.#closed && !this.#heldBack) this.#socket.resume();
-    });
   }
 }
 

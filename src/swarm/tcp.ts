@@ -3,10 +3,8 @@
  * Decides nothing about peers. Source: measured behaviour of Bun.connect and Bun.listen (docs/ARCHITECTURE.md).
  */
 import type { Socket } from 'bun';
-import { systemClock } from '../lib/clock.ts';
-import { Gulps } from '../lib/gulps.ts';
+import { socketGulps } from '../lib/gulps.ts';
 import type { HostPort } from '../lib/host-port.ts';
-import { socketRests } from '../lib/rests.ts';
 import type { Link, LinkEvents, LinkListener } from './link.ts';
 
 /** Received chunks of this size and more are freed as soon as they have been looked at. */
@@ -15,9 +13,6 @@ const FREED_AT_ONCE_BYTES = 32 * 1024;
 /** Messages up to this size travel together: each write is a system call, and a packet that wakes the other end. */
 const SMALL_BYTES = 1024;
 const TOGETHER_BYTES = 4096;
-
-/** Where less payload is awaited, each packet is looked at when it comes. */
-const MUCH_AWAITED_BYTES = 32 * 1024;
 
 class TcpLink implements Link {
   readonly remote: HostPort;
@@ -28,9 +23,6 @@ class TcpLink implements Link {
   /** Small messages that wait for the others of this turn. */
   #small: Uint8Array | undefined;
   #smallBytes = 0;
-  readonly #gulps = new Gulps();
-  #resting = false;
-  #paused = false;
   #closed = false;
   /** Why, when it was closed before anybody attached. */
   #closedBy: string | undefined;
@@ -87,23 +79,11 @@ class TcpLink implements Link {
   }
 
   pause(): void {
-    if (!this.#closed && !this.#resting) this.#socket.pause();
-    this.#paused = true;
+    if (!this.#closed) this.#socket.pause();
   }
 
   resume(): void {
-    if (!this.#closed && !this.#resting) this.#socket.resume();
-    this.#paused = false;
-  }
-
-  /** Reads no more for so long, so that the next read brings more than a packet. */
-  #rest(restMs: number): void {
-    if (!this.#paused) this.#socket.pause();
-    this.#resting = true;
-    socketRests.after(restMs, () => {
-      this.#resting = false;
-      if (!this.#closed && !this.#paused) this.#socket.resume();
-    });
+    if (!this.#closed) this.#socket.resume();
   }
 
   close(reason: string): void {
@@ -118,10 +98,7 @@ class TcpLink implements Link {
     if (!this.#closed) this.#events?.data(chunk);
     // Left to the collector, a fast link's chunks would pile up by tens of megabytes, each in memory not used before.
     if (bytes >= FREED_AT_ONCE_BYTES) (chunk.buffer as ArrayBuffer).transfer(0);
-    if (this.#closed || this.#resting) return;
-    if ((this.#events?.awaitedBytes ?? 0) < MUCH_AWAITED_BYTES) return this.#gulps.end();
-    const restMs = this.#gulps.read(bytes, systemClock.nowMs());
-    if (restMs > 0) this.#rest(restMs);
+    if (!this.#closed) socketGulps.read(this.#socket, this.#events?.awaitedBytes ?? 0);
   }
 
   onDrain(): void {
@@ -148,6 +125,7 @@ class TcpLink implements Link {
 
   #finish(reason: string): void {
     this.#closed = true;
+    socketGulps.forget(this.#socket);
     this.#queue = [];
     this.#queuedBytes = 0;
     if (this.#events) this.#events.closed(reason);

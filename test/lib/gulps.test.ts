@@ -1,63 +1,78 @@
 import { describe, expect, test } from 'bun:test';
 import { Gulps } from '../../src/lib/gulps.ts';
+import { VirtualClock } from '../fixtures/virtual-clock.ts';
 
-const PACKET = 1448;
-/** What Linux takes in for a connection by default before anything was read. */
-const WINDOW_BYTES = 64 * 1024;
+const MUCH = 1_000_000;
+const LITTLE = 10_000;
 
-/** Reads what a line of so many bytes a millisecond brings for a second; the lengths of reads and of rests. */
-function reads(gulps: Gulps, bytesPerMs: number, fromMs = 0) {
-  const lengths: number[] = [];
-  const rests: number[] = [];
-  const packetMs = PACKET / bytesPerMs;
-  let [nowMs, readMs] = [fromMs, fromMs];
-  while (nowMs < fromMs + 1000) {
-    const restMs = rests.at(-1) ?? 0;
-    nowMs += Math.max(restMs, packetMs);
-    const length = Math.min(WINDOW_BYTES, Math.floor((nowMs - readMs) * bytesPerMs));
-    readMs = nowMs;
-    lengths.push(length);
-    rests.push(gulps.read(length, nowMs));
-  }
-  return { lengths: lengths.slice(-10), rests: rests.slice(-10), all: rests };
+function scene({ works = true } = {}) {
+  const clock = new VirtualClock();
+  const set: [fd: number, isGulp: boolean][] = [];
+  const gulps = new Gulps(clock, (fd, bytes) => {
+    set.push([fd, bytes > 1]);
+    return works;
+  });
+  return { clock, gulps, taken: () => set.splice(0) };
 }
 
-describe('Gulps.read()', () => {
-  test.each([
-    [50, 32],
-    [160, 32],
-    [2_500, 16],
-    [5_000, 8],
-    [12_500, 2],
-    [60_000, 0],
-    [300_000, 0],
-  ])('on a line of %d bytes a millisecond rests for %d ms', (bytesPerMs, restMs) => {
-    const { rests } = reads(new Gulps(), bytesPerMs);
-    expect(new Set(rests)).toEqual(new Set([restMs]));
+describe('Gulps', () => {
+  test('a socket of which much is awaited waits for gulps, and is told once', () => {
+    const { gulps, taken } = scene();
+    const socket = { fd: 7 };
+    for (let i = 0; i < 5; i += 1) gulps.read(socket, MUCH);
+    expect(taken()).toEqual([[7, true]]);
+    gulps.read(socket, LITTLE);
+    gulps.read(socket, LITTLE);
+    expect(taken()).toEqual([[7, false]]);
   });
 
-  test('no rest lets more pile up than the system takes in', () => {
-    for (let bytesPerMs = 1; bytesPerMs < 1_000_000; bytesPerMs *= 1.3) {
-      const rests = new Set(reads(new Gulps(), bytesPerMs).all);
-      expect(Math.max(...rests) * bytesPerMs).toBeLessThan(WINDOW_BYTES);
-      for (const restMs of rests) expect([0, 2, 4, 8, 16, 32]).toContain(restMs);
+  test('one of which little is awaited is left as it is', () => {
+    const { gulps, taken, clock } = scene();
+    gulps.read({ fd: 7 }, LITTLE);
+    expect([taken(), clock.pending]).toEqual([[], 0]);
+  });
+
+  test('what isn’t read for a moment is read at once, and in gulps again when it was', async () => {
+    const { gulps, taken, clock } = scene();
+    const [quick, slow] = [{ fd: 1 }, { fd: 2 }];
+    gulps.read(slow, MUCH);
+    for (let ms = 0; ms < 50; ms += 5) {
+      gulps.read(quick, MUCH);
+      await clock.run(5);
     }
+    expect(taken()).toEqual([
+      [2, true],
+      [1, true],
+      [2, false],
+    ]);
+    gulps.read(slow, MUCH);
+    expect(taken()).toEqual([[2, true]]);
   });
 
-  test('a line of which nothing is known is read at once; so is one that has been idle', () => {
-    const gulps = new Gulps();
-    expect(gulps.read(PACKET, 0)).toBe(0);
-    expect(gulps.read(PACKET, 1)).toBe(0);
-    reads(gulps, 100);
-    gulps.end();
-    expect(gulps.read(PACKET, 100_000)).toBe(0);
-    expect(gulps.read(PACKET, 100_001)).toBe(0);
+  test('no timer runs when nothing is awaited any more', async () => {
+    const { gulps, clock } = scene();
+    const sockets = Array.from({ length: 10 }, (_, fd) => ({ fd }));
+    for (const socket of sockets) gulps.read(socket, MUCH);
+    expect(clock.pending).toBe(1);
+    await clock.run(100);
+    expect(clock.pending).toBe(0);
   });
 
-  test('a line that has become quick is read at once', () => {
-    const gulps = new Gulps();
-    expect(reads(gulps, 100).rests.at(-1)).toBe(32);
-    expect(gulps.read(WINDOW_BYTES, 1_032)).toBe(0);
-    expect(reads(gulps, 100_000, 1_033).all.slice(2)).not.toContain(32);
+  test('a closed socket is not touched: its number may be another’s', async () => {
+    const { gulps, taken, clock } = scene();
+    const socket = { fd: 7 };
+    gulps.read(socket, MUCH);
+    gulps.forget(socket);
+    gulps.end(socket);
+    await clock.run(100);
+    expect(taken()).toEqual([[7, true]]);
+  });
+
+  test('where the system cannot be told, all is as it would be without', () => {
+    const { gulps, taken, clock } = scene({ works: false });
+    const socket = { fd: 7 };
+    gulps.read(socket, MUCH);
+    gulps.end(socket);
+    expect([taken(), clock.pending]).toEqual([[[7, true]], 0]);
   });
 });
