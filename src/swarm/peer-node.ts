@@ -34,6 +34,8 @@ export interface PeerNode {
   readonly library: Library;
   readonly wants: Wants;
   readonly keyLimits: KeyLimits;
+  /** What all strangers say besides payload. */
+  readonly talkOfAll: TokenBucket;
   readonly privacy: Privacy;
   ownSwarms(): ReadonlyMap<string, OwnSwarm>;
   readyPeers(): Iterable<Peer>;

@@ -17,7 +17,13 @@ import {
 } from '../wire/archive-ext.ts';
 import { EXTENDED_HANDSHAKE_ID } from '../wire/extended.ts';
 import { Framer, type FramerSink } from '../wire/framer.ts';
-import { encodeHave, encodeInterested, encodeKeepAlive, type Message } from '../wire/message.ts';
+import {
+  encodeHashRequest,
+  encodeHave,
+  encodeInterested,
+  encodeKeepAlive,
+  type Message,
+} from '../wire/message.ts';
 import { PEX_EXTENSION } from '../wire/pex.ts';
 import { readU32 } from '../wire/u32.ts';
 import { addressGroup, isLanAddress } from './address.ts';
@@ -45,6 +51,8 @@ const STRANGER_LIMIT_MS = 30_000;
 const STRANGERS_PART_BYTES = 16 * 1024;
 const SILENCE_LIMIT_MS = 240_000;
 const KEEP_ALIVE_MS = 100_000;
+/** A peer that is asked for a sign of life has this long for it. */
+const PROBE_MS = 10_000;
 /** Payload waits for the socket, so this is answers of other kinds that a peer doesn't take. */
 const MAX_UNSENT_BYTES = 4 * 1024 * 1024;
 
@@ -76,6 +84,8 @@ export class Peer implements FramerSink {
   /** What came and isn't dealt with, while reading is paused. */
   #unread: Uint8Array | undefined;
   #heardMs: number;
+  /** Since when a sign of life is waited for. */
+  #probedMs: number | undefined;
   #spokeMs: number;
 
   constructor(node: PeerNode, options: PeerOptions) {
@@ -86,7 +96,7 @@ export class Peer implements FramerSink {
     this.lan = lan;
     this.dialled = dialled !== undefined;
     this.#openedMs = node.clock.nowMs();
-    this.#talk = new TalkLimit(this.#openedMs);
+    this.#talk = new TalkLimit(this.#openedMs, node.talkOfAll);
     this.#heardMs = this.#openedMs;
     this.#spokeMs = this.#openedMs;
     this.#framer = new Framer(this);
@@ -355,6 +365,14 @@ export class Peer implements FramerSink {
     this.#compareSwarms();
   }
 
+  /** Asks for a sign of life: hashes that nobody has, which the other end must reject. Without one it is closed soon. */
+  probe(): void {
+    if (!this.ready || this.#probedMs !== undefined) return;
+    this.#probedMs = this.#node.clock.nowMs();
+    const range = { baseLayer: 0, index: 0, length: 2, proofLayers: 0 };
+    this.send(encodeHashRequest({ ...range, piecesRoot: new Uint8Array(32) }));
+  }
+
   /** Now and then: time-outs, keep-alive, idle file handles. */
   tick(): void {
     const now = this.#node.clock.nowMs();
@@ -362,6 +380,7 @@ export class Peer implements FramerSink {
     if (!this.#introduction.isShaken && age > HANDSHAKE_TIMEOUT_MS) return this.close('no handshake');
     if (!this.#ready && age > STRANGER_LIMIT_MS) return this.close('does not speak dt_archive');
     if (now - this.#heardMs > SILENCE_LIMIT_MS) return this.close('silent');
+    if (this.#probedMs !== undefined && now - this.#probedMs > PROBE_MS) return this.close('silent');
     if (now - this.#spokeMs > KEEP_ALIVE_MS) this.send(encodeKeepAlive());
     this.#layers.tick();
     this.#uploads.rest();
@@ -372,6 +391,7 @@ export class Peer implements FramerSink {
 
   #data(chunk: Uint8Array): void {
     this.#heardMs = this.#node.clock.nowMs();
+    this.#probedMs = undefined;
     // What the system had read before it stopped reading.
     if (this.#unread) this.#unread = Buffer.concat([this.#unread, chunk]);
     else this.#read(chunk);

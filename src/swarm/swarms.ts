@@ -7,7 +7,7 @@ import { type Clock, systemClock } from '../lib/clock.ts';
 import { formatHostPort, type HostPort } from '../lib/host-port.ts';
 import { log } from '../lib/log.ts';
 import type { Sha256 } from '../lib/sha256.ts';
-import type { TokenBucket } from '../lib/token-bucket.ts';
+import { TokenBucket } from '../lib/token-bucket.ts';
 import { addressGroup } from './address.ts';
 import type { Ban } from './bans.ts';
 import { ClaimBreakers } from './claim-breakers.ts';
@@ -24,6 +24,7 @@ import type { OwnSwarm, PeerNode } from './peer-node.ts';
 import { type PieceBuffers, pieceBuffers } from './piece-buffers.ts';
 import { Privacy } from './privacy.ts';
 import { betterOf, isNear, type Provenance } from './provenance.ts';
+import { TALK_OF_ALL_BYTES_PER_SECOND } from './talk-limit.ts';
 import { dialTcp, listenTcp } from './tcp.ts';
 import { UploadScheduler } from './upload-scheduler.ts';
 import { type Seeker, type Want, type Wanted, Wants } from './wants.ts';
@@ -68,6 +69,7 @@ export class Swarms implements PeerNode, AsyncDisposable {
   readonly library: Library;
   readonly wants: Wants;
   readonly keyLimits: KeyLimits;
+  readonly talkOfAll: TokenBucket;
   readonly privacy: Privacy;
   readonly falseWords: FalseWords;
   readonly #local: LocalNetwork;
@@ -98,6 +100,7 @@ export class Swarms implements PeerNode, AsyncDisposable {
     this.privacy = options.privacy ?? new Privacy();
     this.wants = new Wants(this.clock, draw, this.privacy);
     this.keyLimits = new KeyLimits(this.clock);
+    this.talkOfAll = new TokenBucket(TALK_OF_ALL_BYTES_PER_SECOND, this.clock.nowMs());
     this.falseWords = new FalseWords(this.clock);
     this.#local = options.local ?? new LocalNetwork();
     this.#door = new Door(this.clock, options.banKeeper, this.#local);
@@ -258,7 +261,9 @@ export class Swarms implements PeerNode, AsyncDisposable {
       other.close('a second connection');
     } else if (twins.length > 0 && !peer.dialled) {
       // A peer id is easily copied: at another address it never takes a peer's place, nor keeps us from the one whom we
-      // dial. Where it is the same node after all (both of IPv4 and IPv6), the end that was dialled notices it here.
+      // dial. Where it is the same node after all (both of IPv4 and IPv6), the end that was dialled notices it here. It
+      // may have changed its address, too: then the old connection is dead, and there is room when it comes again.
+      for (const twin of twins) twin.probe();
       return false;
     } else {
       const objection = this.#door.places.objection(peer, peer.firstSwarm);

@@ -360,6 +360,37 @@ describe('two connections of one pair', () => {
     },
   );
 
+  test('a node that comes from a new address gets in within seconds, as its old connection is dead', async () => {
+    await using world = new World();
+    const { node, peer } = pair(world, 'lower');
+    const old = await imposter(world, node, peer);
+    old.extendedHandshake();
+    old.hello([SWARM]);
+    await world.clock.run(5);
+    peer.meet(node);
+    await world.clock.run(1_000);
+    expect(node.swarms.peers().map(({ address }) => address)).toEqual(['10.0.0.7']);
+    expect(old.all('hash-request')).toHaveLength(1);
+    await world.clock.run(40_000);
+    expect(node.swarms.peers().map(({ address }) => address)).toEqual([peer.host]);
+    expect(old.closed).toBeDefined();
+  });
+
+  test('one that is alive says so, and stays', async () => {
+    await using world = new World();
+    const { node, peer } = pair(world, 'lower');
+    node.meet(peer);
+    await world.clock.run(100);
+    const [first] = node.swarms.peers();
+    for (let i = 0; i < 10; i += 1) {
+      await imposter(world, node, peer);
+      await world.clock.run(4_000);
+    }
+    const [only] = node.swarms.peers();
+    expect(only?.address).toBe(peer.host);
+    expect(only === first).toBe(true);
+  });
+
   test('a second one with the same peer id from the same address does not replace the first', async () => {
     await using world = new World();
     const node = world.node('10.0.0.1');
