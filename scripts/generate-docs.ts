@@ -33,6 +33,9 @@ const TAIL = `
 - **DHT**: the mainline DHT of BitTorrent, over IPv4 only, by UDP on the port of \`--peer-listen\`. Nothing is sent before
   an archive is in use whose swarm is looked for. \`privacy = "lan"\` does without it, too. \`dht_bootstrap = []\` asks
   only the nodes that are known from earlier.
+- **Port mapping**: a machine with a private address asks its router for a port (TCP, and UDP for the DHT) for others to
+  come in by; renewed while the daemon runs, given back at its end. Not with \`privacy = "lan"\`, nor where
+  \`--peer-listen\` is on loopback or has IPv6 only.
 - **Sizes and rates**: \`"10 GiB"\`, \`"500MB"\`, \`"2 MiB/s"\`, or a bare number of bytes. kB, MB, GB and TB are powers of
   1000; KiB, MiB, GiB, TiB and a bare K, M, G, T powers of 1024.
 - **Addresses**: \`HOST:PORT\`, IPv6 in brackets (\`[2001:db8::1]:9989\`). Port 0 takes any free one.
@@ -50,6 +53,8 @@ const TAIL = `
   (Debian's and Ubuntu's -security, Ubuntu's -updates): asking for a fix tells that it is missing here. These come from the
   mirror and from machines that you chose: those of your network, given by \`--peer\`, or met at a \`--tracker\` of yours.
   \`--privacy open\` lifts that. What is in the cache is offered to everybody, but with \`lan\`.
+- A router's settings are not to be touched: \`--no-port-mapping\`. Forward the port of \`--peer-listen\` by hand instead,
+  or use IPv6; \`debtorrent status\` says whether others come in.
 - A fleet that meets in a DHT of its own: \`--dht-bootstrap\` with one or two of its machines; private addresses count
   there, and nobody else is asked.
 - Little disk: \`--cache-limit\`. A thin line: \`--upload-limit\`, \`--download-limit\`.

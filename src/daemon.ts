@@ -15,6 +15,7 @@ import { Refresh } from './archive/refresh.ts';
 import { parseShareRule } from './archive/sharing.ts';
 import { DEFAULT_WAN_UPLOAD, type Settings } from './config/settings.ts';
 import { Dht } from './discovery/dht.ts';
+import { PortMapping, type PortMappingStatus } from './discovery/port-mapping.ts';
 import { TrackerClient, type TrackerList } from './discovery/tracker-client.ts';
 import { type Clock, systemClock } from './lib/clock.ts';
 import { ConfigError } from './lib/errors.ts';
@@ -30,11 +31,13 @@ import { statusRoutes } from './status/routes.ts';
 import { collect } from './status/snapshot.ts';
 import { DiskStore } from './store/disk-store.ts';
 import type { Store } from './store/store.ts';
+import { isLoopbackAddress } from './swarm/address.ts';
 import { BanFile } from './swarm/ban-file.ts';
 import { Library } from './swarm/library.ts';
 import { LocalNetwork } from './swarm/local-network.ts';
 import { newPeerId } from './swarm/peer-id.ts';
 import { Privacy } from './swarm/privacy.ts';
+import { Reachability } from './swarm/reachability.ts';
 import { Swarms } from './swarm/swarms.ts';
 import { type ArchiveIdentity, swarmInfo, swarmInfoHash, swarmName } from './torrent/archive-identity.ts';
 import { type Dtorrent, decodeDtorrent } from './torrent/dtorrent.ts';
@@ -67,12 +70,20 @@ export async function startDaemon(settings: Settings): Promise<Daemon> {
   const peerId = newPeerId(VERSION);
   const downloadBucket = new TokenBucket(settings.downloadLimit, clock.nowMs());
   const banKeeper = stack.use(new BanFile(settings.stateDir, clock));
+  let peers = settings.peerListen;
+  const reachability = new Reachability({
+    clock,
+    listen: () => peers,
+    ownAddresses: () => ownAddresses().map((cidr) => cidr.replace(/\/.*$/, '')),
+    isPrivate: settings.privacy === 'lan',
+  });
   const swarms = stack.use(
     new Swarms({
       library,
       peerId,
       downloadBucket,
       banKeeper,
+      outside: reachability,
       // Late: the catalogue is made below.
       local: new LocalNetwork(clock, settings.lan ? ownAddresses : undefined),
       privacy: new Privacy(settings.privacy, (key) => catalogue.isSecurity(key)),
@@ -119,6 +130,7 @@ export async function startDaemon(settings: Settings): Promise<Daemon> {
     return new Map(all.map((identity) => [swarmInfoHash(identity), identity]));
   };
   let dht: Dht | undefined;
+  let trackerClient: TrackerClient | undefined;
   const status = () =>
     collect({
       version: VERSION,
@@ -142,6 +154,8 @@ export async function startDaemon(settings: Settings): Promise<Daemon> {
       banned: () => swarms.banned().map(({ address, reason }) => ({ address, reason })),
       store: () => store.totals(),
       transfers: () => acquirer.transfers(),
+      reachability: () => reachability.status(),
+      trackers: () => trackerClient?.status() ?? [],
       dht: () => dht?.status(),
     });
 
@@ -160,9 +174,11 @@ export async function startDaemon(settings: Settings): Promise<Daemon> {
   const server = stack.use(await startProxyServer({ listen: settings.listen, door }));
   loopGuard.listensOn(server.address.host, server.address.port);
 
-  const peers = listenForPeers(swarms, settings);
+  peers = listenForPeers(swarms, settings);
+  const portMapping = openPortMapping(settings, peers, reachability, clock);
+  if (portMapping) stack.use(portMapping);
   const tracker = settings.withTracker && stack.use(await startTracker({ listen: settings.withTracker }));
-  const trackerClient = stack.use(
+  trackerClient = stack.use(
     new TrackerClient({
       lists: [
         ...configuredTrackers(settings, tracker?.address),
@@ -172,18 +188,20 @@ export async function startDaemon(settings: Settings): Promise<Daemon> {
       peerId,
       clock,
       port: peers.port,
+      outerPort: () => reachability.outerPort,
+      sawUs: (address, from) => reachability.sawUs(address, from),
       found: (infoHash, addresses, { isConfigured }) =>
         swarms.found(infoHash, addresses, isConfigured ? 'tracker' : 'open-tracker'),
       totals: () => ({ uploaded: totals.session().uploaded, downloaded: totals.session().fromPeers }),
     }),
   );
-  dht = openDht(settings, peers, swarms, clock);
+  dht = openDht(settings, peers, swarms, reachability, clock);
   if (dht) stack.use(dht);
   const join = () => {
     const own = [...identities()].map(([infoHash, identity]) => ({ infoHash, info: swarmInfo(identity) }));
     swarms.join(own);
     const infoHashes = own.map(({ infoHash }) => infoHash);
-    trackerClient.setSwarms(infoHashes);
+    trackerClient?.setSwarms(infoHashes);
     dht?.setSwarms(infoHashes);
   };
   join();
@@ -253,19 +271,33 @@ function openDht(
   settings: Settings,
   { host, port }: HostPort,
   swarms: Swarms,
+  reachability: Reachability,
   clock: Clock,
 ): Dht | undefined {
   if (!settings.dht || settings.privacy === 'lan') return undefined;
   if (host !== '::' && host.includes(':')) return undefined;
   return new Dht({
     listen: { host: host === '::' ? '0.0.0.0' : host, port },
-    port: () => port,
+    port: () => reachability.outerPort,
     bootstrap: settings.dhtBootstrap,
     stateDir: settings.stateDir,
     clock,
     found: (infoHash, addresses) => swarms.found(infoHash, addresses, 'dht'),
     peersIn: (infoHash) => swarms.peersIn(infoHash),
   });
+}
+
+/** Not where nobody could come by it: from elsewhere than this machine, or over IPv4. */
+function openPortMapping(
+  settings: Settings,
+  { host, port }: HostPort,
+  reachability: Reachability,
+  clock: Clock,
+): PortMapping | undefined {
+  const isOpen = host === '::' || (!host.includes(':') && !isLoopbackAddress(host));
+  if (!settings.portMapping || settings.privacy === 'lan' || !isOpen) return undefined;
+  const changed = (status: PortMappingStatus) => reachability.routerSays(status);
+  return new PortMapping({ port, clock, withUdp: settings.dht, changed });
 }
 
 /** Each of the operator's trackers is a place to meet by itself; so is our own. */

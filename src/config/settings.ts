@@ -24,6 +24,7 @@ export interface Settings {
   readonly torrents: readonly string[];
   readonly lan: boolean;
   readonly dht: boolean;
+  readonly portMapping: boolean;
   readonly dhtBootstrap: readonly HostPort[];
   readonly privacy: PrivacyScope;
   readonly share: readonly string[];
@@ -182,6 +183,15 @@ export const SETTINGS: { readonly [N in SettingName]: SettingSpec<Settings[N]> }
     initial: 'default',
     parse: (t) => PRIVACY_SCOPES.find((scope) => scope === t),
     expects: PRIVACY_SCOPES.join(', '),
+  },
+  portMapping: {
+    flag: 'no-port-mapping',
+    kind: 'off-switch',
+    description: 'Do not ask the router to let other nodes in',
+    fileDescription: 'Ask the router to let other nodes in (PCP, NAT-PMP, UPnP)',
+    initial: true,
+    parse: () => undefined,
+    expects: '',
   },
   share: {
     flag: 'share',

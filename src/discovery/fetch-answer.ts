@@ -6,6 +6,7 @@
  */
 import { MAX_ANSWER_BYTES } from '../announce/http.ts';
 import { ProtocolError, UnavailableError } from '../lib/errors.ts';
+import { orAborted } from '../lib/or-aborted.ts';
 import { mayLead, type Reach } from './reach.ts';
 import type { Family, TrackerAddress, TrackerAddresses } from './tracker-addresses.ts';
 
@@ -121,15 +122,6 @@ function follow(from: URL, location: string): URL {
   if (!to || !/^https?:$/.test(to.protocol))
     throw new ProtocolError('redirected to something that is not HTTP');
   return to;
-}
-
-/** Names are looked up by the system, which can't be told to stop. */
-function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted();
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const abort = () => reject(signal.reason);
-  signal.addEventListener('abort', abort, { once: true });
-  return Promise.race([promise, aborted]).finally(() => signal.removeEventListener('abort', abort));
 }
 
 function reasonOf(cause: unknown): string {

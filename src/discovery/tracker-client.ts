@@ -47,6 +47,8 @@ export interface TrackerClientOptions {
   readonly peerId: Uint8Array;
   /** TCP port on which we listen for peers. */
   readonly port: number;
+  /** The one at which the Internet reaches us over IPv4, at this moment, where a router stands between; else `port`. */
+  readonly outerPort?: () => number;
   readonly clock: Clock;
   /** Peers that a tracker of this list named for a swarm: IP addresses that may be dialled. */
   readonly found: (infoHash: string, peers: HostPort[], list: TrackerList) => void;
@@ -251,19 +253,20 @@ export class TrackerClient implements AsyncDisposable {
     }
   }
 
-  #ask(
+  async #ask(
     { infoHash, family }: TrackerTask,
     url: string,
     { trackerId }: Announcing,
     event: AnnounceEvent | undefined,
     signal: AbortSignal,
   ): Promise<HeardAnnounce | undefined> {
-    const { peerId, port, totals } = this.#options;
+    const { peerId, port, outerPort, totals } = this.#options;
+    const isOutside = family === 4 && (await this.#exchange.reachOf(url, family, signal)) === 'public';
     const { uploaded, downloaded } = totals?.() ?? { uploaded: 0, downloaded: 0 };
     const request = {
       infoHash: Uint8Array.fromHex(infoHash),
       peerId,
-      port,
+      port: isOutside ? (outerPort?.() ?? port) : port,
       uploadedBytes: uploaded,
       downloadedBytes: downloaded,
       // Never 0 before we are complete: many trackers name no seeds to a seed.

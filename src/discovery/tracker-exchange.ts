@@ -13,6 +13,7 @@ import type { UdpAnswer } from '../announce/udp-answer.ts';
 import type { Clock } from '../lib/clock.ts';
 import { ProtocolError, UnavailableError } from '../lib/errors.ts';
 import { quoteRemote } from '../lib/log.ts';
+import { orAborted } from '../lib/or-aborted.ts';
 import { fetchAnswer } from './fetch-answer.ts';
 import type { Reach } from './reach.ts';
 import { type Family, type Resolve, TrackerAddresses } from './tracker-addresses.ts';
@@ -46,6 +47,12 @@ export class TrackerExchange implements Disposable {
   async hasOnly(url: string, family: Family): Promise<boolean> {
     const all = await this.#addresses.of(new URL(url).hostname);
     return all.every((address) => address.family === family);
+  }
+
+  /** Of the address that would be asked first. Throws UnavailableError or the signal's reason. */
+  async reachOf(url: string, family: Family, signal: AbortSignal): Promise<Reach | undefined> {
+    const all = await orAborted(this.#addresses.of(new URL(url).hostname), signal);
+    return all.find((address) => address.family === family)?.reach;
   }
 
   /** Undefined when the host has no address of that family. Throws UnavailableError, ProtocolError or the signal's reason. */
@@ -108,7 +115,8 @@ export class TrackerExchange implements Disposable {
   /** The host's addresses in turn. */
   async #askUdp(url: string, family: Family, question: UdpQuestion, signal: AbortSignal) {
     const { hostname, port } = new URL(url);
-    const addresses = (await this.#addresses.of(hostname)).filter((address) => address.family === family);
+    const all = await orAborted(this.#addresses.of(hostname), signal);
+    const addresses = all.filter((address) => address.family === family);
     let failure: unknown;
     for (const address of addresses) {
       try {

@@ -9,6 +9,7 @@ import { decodeUdpAnswer, type UdpAnswer } from '../announce/udp-answer.ts';
 import type { Clock } from '../lib/clock.ts';
 import { ProtocolError, UnavailableError } from '../lib/errors.ts';
 import { quoteRemote } from '../lib/log.ts';
+import { orAborted } from '../lib/or-aborted.ts';
 import type { Family, TrackerAddress } from './tracker-addresses.ts';
 
 /** The first of these waits; each further one is twice as long. */
@@ -84,13 +85,9 @@ class Endpoint {
   async ask(question: UdpQuestion, signal: AbortSignal): Promise<UdpAnswer> {
     this.#asking += 1;
     this.#cancelIdle?.();
-    const { promise: aborted, reject } = Promise.withResolvers<never>();
-    const abort = () => reject(signal.reason);
-    signal.addEventListener('abort', abort, { once: true });
     try {
-      return await Promise.race([this.#ask(question, signal), aborted]);
+      return await orAborted(this.#ask(question, signal), signal);
     } finally {
-      signal.removeEventListener('abort', abort);
       this.#asking -= 1;
       if (this.#asking === 0)
         this.#cancelIdle = this.#clock.after(IDLE_MS, () => this.close('nothing to ask'));

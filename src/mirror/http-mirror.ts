@@ -12,6 +12,7 @@ import { type Location, locationUrl } from '../archive/entry.ts';
 import { type Clock, systemClock } from '../lib/clock.ts';
 import { ProtocolError, RefusedError, UnavailableError } from '../lib/errors.ts';
 import { parseHostPort } from '../lib/host-port.ts';
+import { orAborted } from '../lib/or-aborted.ts';
 import { dialInTurn } from './dial-in-turn.ts';
 import { endToEndHeaders, requestHeaders } from './end-to-end-headers.ts';
 import { fetchRaw } from './fetch-raw.ts';
@@ -212,15 +213,6 @@ function redirected(from: Hop, target: string): Hop {
     headers.delete('cookie');
   }
   return { ...from, at: { scheme, host: url.host, path: url.pathname }, url: url.href, headers };
-}
-
-function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const onAbort = () => reject(signal.reason);
-    if (signal.aborted) onAbort();
-    signal.addEventListener('abort', onAbort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
-  });
 }
 
 function nameOf(at: Location): string {

@@ -6,7 +6,7 @@
 import { html, raw } from 'hono/html';
 import { formatBytes } from '../lib/format-bytes.ts';
 import { formatDuration } from './format-duration.ts';
-import { type ByteTotals, dhtLine, type StatusSnapshot, savedShare } from './snapshot.ts';
+import { type ByteTotals, dhtLine, reachLine, type StatusSnapshot, savedShare } from './snapshot.ts';
 import { STYLE } from './style.ts';
 
 type Html = ReturnType<typeof html>;
@@ -32,6 +32,7 @@ export function statusPage(snapshot: StatusSnapshot, { details }: { details: boo
 ${savings(snapshot)}
 ${transfers(snapshot, details)}
 ${swarms(snapshot)}
+${reach(snapshot)}
 ${details ? peers(snapshot) : ''}
 ${store(snapshot)}
 ${details ? banned(snapshot) : ''}
@@ -108,6 +109,23 @@ ${swarms.map(
   ({ name, infoHash, peers }) =>
     html`<tr><td>${name}</td><td><code>${infoHash}</code></td><td class="n">${peers}</td></tr>`,
 )}</table>${dht ? html`<p class="soft">DHT: ${dhtLine(dht)}.</p>` : ''}</section>`;
+}
+
+function reach({ reachability, trackers }: StatusSnapshot): Html {
+  const { advice, state } = reachability;
+  return html`<section aria-labelledby="reach"><h2 id="reach">Reach</h2>
+<p>This machine: ${reachLine(reachability)}.</p>${state === 'reachable' || advice === '' ? '' : html`<p class="soft">${advice}</p>`}
+${
+  trackers.length === 0
+    ? ''
+    : html`<table><tr><th>tracker</th><th>state</th><th class="n">counts</th></tr>
+${trackers
+  .slice(0, ROWS_MAX)
+  .map(
+    ({ url, state, peers, reason }) =>
+      html`<tr><td class="path">${url}</td><td>${state}${reason ? `: ${reason}` : ''}</td><td class="n">${peers}</td></tr>`,
+  )}</table>${more(trackers.length)}`
+}</section>`;
 }
 
 function peers({ peers }: StatusSnapshot): Html {

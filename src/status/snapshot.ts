@@ -62,6 +62,27 @@ export interface DhtStatus {
   readonly readOnly: boolean;
 }
 
+/** Whether strangers can come in. */
+export interface ReachabilityStatus {
+  readonly state: 'reachable' | 'not reachable' | 'unknown';
+  /** HOST:PORT at which they do, or would; as far as known. */
+  readonly addresses: readonly string[];
+  /** How a router was told to let them through: PCP, NAT-PMP or UPnP. */
+  readonly mappedBy?: string;
+  /** A sentence or two: how it is, and what to do. */
+  readonly advice: string;
+}
+
+export interface TrackerStatus {
+  readonly url: string;
+  /** `unused`: not asked, as another that stands for it answers. */
+  readonly state: 'working' | 'failing' | 'unused';
+  /** In our swarms, by its own count. */
+  readonly peers: number;
+  /** Why it fails; may be written by a stranger. */
+  readonly reason?: string;
+}
+
 export interface StatusSnapshot {
   readonly version: string;
   readonly uptimeSeconds: number;
@@ -74,6 +95,8 @@ export interface StatusSnapshot {
   readonly banned: readonly BanStatus[];
   readonly store: StoreStatus;
   readonly transfers: readonly TransferStatus[];
+  readonly reachability: ReachabilityStatus;
+  readonly trackers: readonly TrackerStatus[];
   /** Missing where the DHT isn't in use. */
   readonly dht?: DhtStatus;
 }
@@ -89,6 +112,8 @@ export interface StatusParts {
   readonly banned: () => Iterable<BanStatus>;
   readonly store: () => StoreStatus;
   readonly transfers: () => Iterable<TransferStatus>;
+  readonly reachability: () => ReachabilityStatus;
+  readonly trackers: () => Iterable<TrackerStatus>;
   readonly dht: () => DhtStatus | undefined;
 }
 
@@ -104,13 +129,17 @@ export function collect(parts: StatusParts): StatusSnapshot {
     banned: [...parts.banned()],
     store: parts.store(),
     transfers: [...parts.transfers()],
+    reachability: parts.reachability(),
+    trackers: [...parts.trackers()],
     ...(dht && { dht }),
   };
 }
 
 /** For clients on other machines: who our peers are and what is being installed here is not their business. */
 export function withoutDetails(snapshot: StatusSnapshot): StatusSnapshot {
-  return { ...snapshot, peers: [], banned: [], transfers: [] };
+  const { state } = snapshot.reachability;
+  const reachability = { state, addresses: [], advice: '' };
+  return { ...snapshot, peers: [], banned: [], transfers: [], trackers: [], reachability };
 }
 
 /** Part of what clients got that the mirror wasn't asked for, from 0 to 1; undefined before the first byte. */
@@ -123,4 +152,15 @@ export function savedShare({ fromPeers, fromMirror, fromStore }: ByteTotals): nu
 export function dhtLine({ nodes, readOnly }: DhtStatus): string {
   if (nodes === 0) return 'no node has answered yet';
   return `${nodes} nodes${readOnly ? '; strangers do not reach our UDP port' : ''}`;
+}
+
+/** "reachable from outside at 203.0.113.7:9989 (by way of UPnP)" */
+export function reachLine({ state, addresses, mappedBy }: ReachabilityStatus): string {
+  const how = {
+    reachable: 'reachable from outside',
+    'not reachable': 'not reachable from outside',
+    unknown: 'not known yet whether reachable from outside',
+  }[state];
+  const at = addresses.length > 0 ? ` at ${addresses.join(' and ')}` : '';
+  return `${how}${at}${mappedBy ? ` (the router was told by ${mappedBy})` : ''}`;
 }

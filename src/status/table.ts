@@ -4,7 +4,7 @@
  */
 import { formatBytes } from '../lib/format-bytes.ts';
 import { formatDuration } from './format-duration.ts';
-import { type ByteTotals, dhtLine, type StatusSnapshot, savedShare } from './snapshot.ts';
+import { type ByteTotals, dhtLine, reachLine, type StatusSnapshot, savedShare } from './snapshot.ts';
 
 export interface TableOptions {
   /** Columns of the terminal. */
@@ -17,6 +17,7 @@ const CODES = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33, blue: 34, cyan:
 
 const PEERS_MAX = 15;
 const TRANSFERS_MAX = 10;
+const TRACKERS_MAX = 10;
 
 /** Lines end in "\n"; none is longer than `width` (40 at least). */
 export function statusTable(snapshot: StatusSnapshot, { width, colour }: TableOptions): string {
@@ -27,6 +28,7 @@ export function statusTable(snapshot: StatusSnapshot, { width, colour }: TableOp
     sources(snapshot.bytes, columns, paint),
     table('On the way', transferRows(snapshot), columns, paint),
     table('Swarms', swarmRows(snapshot), columns, paint),
+    table('Trackers', trackerRows(snapshot), columns, paint),
     table('Peers', peerRows(snapshot), columns, paint),
     table(
       'Banned',
@@ -42,7 +44,7 @@ export function statusTable(snapshot: StatusSnapshot, { width, colour }: TableOp
 }
 
 function summary(
-  { version, uptimeSeconds, bytes, store, dht }: StatusSnapshot,
+  { version, uptimeSeconds, bytes, store, dht, reachability }: StatusSnapshot,
   columns: number,
   paint: Paint,
 ): string[] {
@@ -59,6 +61,8 @@ function summary(
       `store: ${store.files} files, ${formatBytes(store.bytes)} of ${formatBytes(store.limitBytes)}`,
       columns,
     ),
+    ...wrapped(reachLine(reachability), columns),
+    ...(reachability.state === 'reachable' ? [] : wrapped(reachability.advice, columns)),
     ...(dht ? [fit(`DHT: ${dhtLine(dht)}`, columns)] : []),
   ];
 }
@@ -94,6 +98,14 @@ function swarmRows({ swarms }: StatusSnapshot): string[][] {
     name,
     infoHash.slice(0, 12),
     `${peers} ${peers === 1 ? 'peer' : 'peers'}`,
+  ]);
+}
+
+function trackerRows({ trackers }: StatusSnapshot): string[][] {
+  return limited(trackers, TRACKERS_MAX, ({ url, state, peers, reason }) => [
+    url,
+    reason && state === 'failing' ? `${state}: ${reason.slice(0, 40)}` : state,
+    state === 'working' ? `counts ${peers}` : '',
   ]);
 }
 
@@ -135,6 +147,20 @@ function fit(text: string, width: number): string {
   if (text.length <= width) return text;
   const tail = Math.ceil((width - 1) * 0.6);
   return `${text.slice(0, width - 1 - tail)}…${text.slice(text.length - tail)}`;
+}
+
+/** In lines of whole words; a word that is too long is cut. */
+function wrapped(text: string, width: number): string[] {
+  const lines: string[] = [];
+  for (const word of printable(text)
+    .split(' ')
+    .filter((one) => one !== '')) {
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + 1 + word.length <= width)
+      lines[lines.length - 1] = `${last} ${word}`;
+    else lines.push(fit(word, width));
+  }
+  return lines;
 }
 
 function printable(text: string): string {

@@ -4,6 +4,7 @@
  * speaks what is needed, which extensions have which numbers, and which swarms both are in; what is said afterwards
  * is Peer's. An invariant: no info-hash is disclosed that the other hasn't shown to know. docs/protocol.md "Connections".
  */
+import { parseIp } from '../announce/ip-address.ts';
 import { ProtocolError } from '../lib/errors.ts';
 import { quoteRemote } from '../lib/log.ts';
 import { infoHashFromBytes, infoHashToBytes, parseInfoHash } from '../torrent/info-hash.ts';
@@ -42,6 +43,8 @@ export const OUR_ID = { [ARCHIVE_EXTENSION]: 1, ut_metadata: 2, lt_donthave: 3, 
 const MAX_INTRODUCTIONS = 256;
 
 export interface IntroductionHost {
+  /** The other's address. */
+  readonly remoteHost: string;
   send(bytes: Uint8Array): void;
   /** The handshake is right. False: the connection isn't wanted, and is closed by now. */
   shaken(): boolean;
@@ -137,6 +140,7 @@ export class Introduction {
     this.client = quoteRemote(theirs.client ?? '', 64);
     this.listenPort = theirs.port;
     this.isUploadOnly = theirs.uploadOnly ?? false;
+    if (theirs.yourIp) this.#node.sawUs(theirs.yourIp, this.#host.remoteHost);
     if (this.#isHelloDue) this.sendHello();
   }
 
@@ -215,13 +219,17 @@ export class Introduction {
   }
 
   #sendExtendedHandshake(): void {
-    const { client, port, wants } = this.#node;
+    const { client, wants } = this.#node;
+    const { remoteHost } = this.#host;
+    const port = this.#node.portFor(remoteHost);
+    const yourIp = parseIp(remoteHost);
     const info = this.#node.ownSwarms().get(this.#swarm)?.info;
     const payload = encodeExtendedHandshake({
       extensions: new Map(Object.entries(OUR_ID)),
       client,
       requestQueue: REQUEST_QUEUE,
       ...(port !== undefined && { port }),
+      ...(yourIp && { yourIp }),
       ...(wants.size === 0 && { uploadOnly: true }),
       ...(info && info.length > 0 && { metadataSizeBytes: info.length }),
     });

@@ -21,14 +21,25 @@ export interface OwnSwarm {
   readonly info: Uint8Array;
 }
 
+/** Who keeps account of how this node is seen from outside. */
+export interface Outside {
+  /** The port at which IPv4's Internet reaches us. */
+  readonly outerPort: number;
+  sawUs(address: Uint8Array, from: string): void;
+  /** A peer has dialled us. */
+  cameIn(from: string): void;
+  /** We have dialled one. */
+  wentOut(to: string): void;
+}
+
 /** What a peer needs of the node. */
 export interface PeerNode {
   readonly clock: Clock;
   readonly buffers: PieceBuffers;
   readonly peerId: Uint8Array;
   readonly client: string;
-  /** The port others can dial; undefined when we don't listen. */
-  readonly port: number | undefined;
+  /** The port that this one and its like can dial; undefined when we don't listen. */
+  portFor(host: string): number | undefined;
   readonly uploads: UploadScheduler;
   readonly downloadBucket: TokenBucket;
   readonly library: Library;
@@ -43,6 +54,8 @@ export interface PeerNode {
   shaken(peer: Peer): boolean;
   /** The peer speaks dt_archive: it may be asked, or shares more than before. */
   ready(peer: Peer): void;
+  /** It says as whom it sees us (BEP 10): 4 or 16 bytes. */
+  sawUs(address: Uint8Array, from: string): void;
   /** It speaks of other peers (ut_pex). Throws ProtocolError. */
   exchanged(peer: Peer, payload: Uint8Array): void;
   closed(peer: Peer, reason: string): void;

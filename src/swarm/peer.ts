@@ -101,6 +101,7 @@ export class Peer implements FramerSink {
     this.#spokeMs = this.#openedMs;
     this.#framer = new Framer(this);
     this.#introduction = new Introduction(node, dialled, {
+      remoteHost: link.remote.host,
       send: (bytes) => this.send(bytes),
       shaken: () => {
         if (node.shaken(this)) return true;

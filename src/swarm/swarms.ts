@@ -20,7 +20,7 @@ import type { Dial, Link, LinkListener, Listen } from './link.ts';
 import { LocalNetwork } from './local-network.ts';
 import { Peer } from './peer.ts';
 import { PeerExchange } from './peer-exchange.ts';
-import type { OwnSwarm, PeerNode } from './peer-node.ts';
+import type { Outside, OwnSwarm, PeerNode } from './peer-node.ts';
 import { type PieceBuffers, pieceBuffers } from './piece-buffers.ts';
 import { Privacy } from './privacy.ts';
 import { betterOf, isNear, type Provenance } from './provenance.ts';
@@ -53,6 +53,8 @@ export interface SwarmsOptions {
   readonly local?: LocalNetwork;
   /** Keeps bans over restarts. */
   readonly banKeeper?: BanKeeper;
+  /** Told who comes in, and how we are seen. */
+  readonly outside?: Outside;
 }
 
 const TICK_MS = 5_000;
@@ -75,6 +77,7 @@ export class Swarms implements PeerNode, AsyncDisposable {
   readonly #local: LocalNetwork;
   readonly #door: Door;
   readonly #moved: SwarmsOptions['moved'];
+  readonly #outside: Outside | undefined;
   readonly #listen: Listen;
   readonly #dialer: Dialer;
   readonly #exchange: PeerExchange | undefined;
@@ -106,6 +109,7 @@ export class Swarms implements PeerNode, AsyncDisposable {
     this.#door = new Door(this.clock, options.banKeeper, this.#local);
     this.#claimBreakers = new ClaimBreakers(this.clock);
     this.#moved = options.moved;
+    this.#outside = options.outside;
     this.#listen = options.listen ?? listenTcp;
     this.#dialer = new Dialer({
       clock: this.clock,
@@ -131,6 +135,12 @@ export class Swarms implements PeerNode, AsyncDisposable {
   /** The port others can dial. */
   get port(): number | undefined {
     return this.#listener?.address.port;
+  }
+
+  /** Where a router stands between, the Internet has another one for us. */
+  portFor(host: string): number | undefined {
+    const isFar = !this.#local.has(host) && !host.includes(':');
+    return this.port === undefined || !isFar ? this.port : (this.#outside?.outerPort ?? this.port);
   }
 
   /** Starts accepting peers. Throws when the address is taken. */
@@ -283,7 +293,13 @@ export class Swarms implements PeerNode, AsyncDisposable {
     const objection = this.#door.places.objection(peer, peer.firstSwarm);
     if (objection) return peer.close(objection);
     diary.debug(`peer ${peer.address} (${peer.client}) shares ${peer.swarms.size} swarms`);
+    const { host } = peer.link.remote;
+    if (!peer.lan) peer.dialled ? this.#outside?.wentOut(host) : this.#outside?.cameIn(host);
     this.wants.peerReady(peer);
+  }
+
+  sawUs(address: Uint8Array, from: string): void {
+    if (!this.#local.has(from)) this.#outside?.sawUs(address, from);
   }
 
   closed(peer: Peer, reason: string): void {

@@ -11,7 +11,7 @@ describe('SETTINGS', () => {
   test('the flags that scripts may rely on are there', () => {
     const flags = SETTING_NAMES.map((name) => SETTINGS[name].flag);
     const promised =
-      'listen peer-listen cache-dir state-dir peer tracker torrent no-lan no-dht share allow-upstream upload-limit download-limit with-tracker log-level';
+      'listen peer-listen cache-dir state-dir peer tracker torrent no-lan no-dht no-port-mapping share allow-upstream upload-limit download-limit with-tracker log-level';
     for (const flag of promised.split(' ')) expect(flags).toContain(flag);
   });
 

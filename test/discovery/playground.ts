@@ -94,6 +94,11 @@ export class HandClock implements Clock {
     };
   }
 
+  /** A timer is set. */
+  get isWaiting(): boolean {
+    return this.#timers.length > 0;
+  }
+
   advance(ms: number): void {
     this.#nowMs += ms;
     const due = this.#timers.filter(({ atMs }) => atMs <= this.#nowMs);

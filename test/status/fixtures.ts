@@ -29,6 +29,20 @@ export const busy: StatusSnapshot = {
       haveBytes: 999,
     },
   ],
+  reachability: {
+    state: 'not reachable',
+    addresses: ['203.0.113.7:9989'],
+    advice: "Other machines are dialled from here but can't come in: forward TCP port 9989 of your router.",
+  },
+  trackers: [
+    { url: 'udp://tracker.example.org:6969/announce', state: 'working', peers: 12 },
+    {
+      url: 'http://<b>.example.org/announce',
+      state: 'failing',
+      peers: 0,
+      reason: 'it says: \x1b[2J<b>no</b>',
+    },
+  ],
   dht: { nodes: 120, readOnly: true },
 };
 
@@ -44,4 +58,6 @@ export const idle: StatusSnapshot = {
   banned: [],
   store: { files: 0, bytes: 0, limitBytes: 5 * GIB },
   transfers: [],
+  reachability: { state: 'unknown', addresses: [], advice: 'Nobody from outside has come in yet.' },
+  trackers: [],
 };

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test';
-import { collect, savedShare, withoutDetails } from '../../src/status/snapshot.ts';
+import { collect, reachLine, savedShare, withoutDetails } from '../../src/status/snapshot.ts';
 import { busy, idle } from './fixtures.ts';
 
 test('collect() gives the names that scripts rely on, in whole seconds', () => {
@@ -13,6 +13,8 @@ test('collect() gives the names that scripts rely on, in whole seconds', () => {
     banned: () => busy.banned,
     store: () => busy.store,
     transfers: () => busy.transfers,
+    reachability: () => busy.reachability,
+    trackers: () => new Set(busy.trackers),
     dht: () => busy.dht,
   });
   expect(snapshot).toEqual({ ...busy, uptimeSeconds: 1 });
@@ -25,14 +27,23 @@ test('collect() gives the names that scripts rely on, in whole seconds', () => {
   ]);
 });
 
-test('withoutDetails() keeps every name but tells nothing of peers, bans and transfers', () => {
+test('withoutDetails() keeps every name but tells nothing of peers, bans, transfers, trackers and addresses', () => {
   const seen = withoutDetails(busy);
   expect(Object.keys(seen).sort()).toEqual(Object.keys(busy).sort());
-  expect([seen.peers, seen.banned, seen.transfers]).toEqual([[], [], []]);
+  expect([seen.peers, seen.banned, seen.transfers, seen.trackers]).toEqual([[], [], [], []]);
+  expect(seen.reachability).toEqual({ state: 'not reachable', addresses: [], advice: '' });
   expect(seen.bytes).toEqual(busy.bytes);
 });
 
 test('savedShare() is what came from peers and store, of all that clients got', () => {
   expect(savedShare(busy.bytes)).toBe(7 / 8);
   expect(savedShare(idle.bytes)).toBeUndefined();
+});
+
+test('reachLine() says how it is, where, and by what', () => {
+  const addresses = ['203.0.113.7:9989', '[2001:db8::7]:9989'];
+  expect(reachLine({ state: 'reachable', addresses, mappedBy: 'PCP', advice: '' })).toBe(
+    'reachable from outside at 203.0.113.7:9989 and [2001:db8::7]:9989 (the router was told by PCP)',
+  );
+  expect(reachLine(idle.reachability)).toBe('not known yet whether reachable from outside');
 });

@@ -17,6 +17,10 @@ describe('statusTable()', () => {
     expect(text).toContain('192.0.2.7:9989');
     expect(text).toMatch(/99 % +1000 B/);
     expect(text).toContain('hello_2.10-3_amd64.deb');
+    expect(text).toContain('not reachable from outside at 203.0.113.7:9989');
+    expect(text.replaceAll('\n', ' ')).toContain(busy.reachability.advice);
+    expect(text).toMatch(/udp:\/\/tracker\.example\.org:6969\/announce +working +counts 12/);
+    expect(text).toContain('failing: it says: ?[2J<b>no</b>');
     expect(text).toContain('DHT: 120 nodes; strangers do not reach our UDP port');
   });
 
