@@ -177,7 +177,8 @@ export async function startDaemon(settings: Settings): Promise<Daemon> {
   peers = listenForPeers(swarms, settings);
   const portMapping = openPortMapping(settings, peers, reachability, clock);
   if (portMapping) stack.use(portMapping);
-  const tracker = settings.withTracker && stack.use(await startTracker({ listen: settings.withTracker }));
+  const { withTracker: listen, stateDir } = settings;
+  const tracker = listen && stack.use(await startTracker({ listen, stateDir }));
   trackerClient = stack.use(
     new TrackerClient({
       lists: [

@@ -97,17 +97,22 @@ export class PeerList {
     if (this.#columns.shrinkTo(this.#size)) this.#index?.reserve();
   }
 
-  /** All peers, in no order: 6 or 18 bytes, whether it has all, and seconds since it was heard of. */
-  *entries(nowSeconds: number): Generator<{ compact: Uint8Array; complete: boolean; ageSeconds: number }> {
+  /**
+   * All peers, in no order, each with two bytes behind its 6 or 18: seconds since it was heard of in steps of eight, and
+   * the first bit set when it has all.
+   */
+  pack(nowSeconds: number): Uint8Array {
+    const { width } = this.#columns;
+    const bytes = new Uint8Array(this.#size * (width + 2));
     for (let slot = 0; slot < this.#size; slot += 1) {
-      const compact = new Uint8Array(this.#columns.width);
-      this.#columns.write(slot, compact, 0);
-      yield {
-        compact,
-        complete: slot < this.#completeCount,
-        ageSeconds: this.#columns.ageSeconds(slot, nowSeconds),
-      };
+      const at = slot * (width + 2);
+      this.#columns.write(slot, bytes, at);
+      const age =
+        (this.#columns.ageSeconds(slot, nowSeconds) >>> 3) | (slot < this.#completeCount ? 0x8000 : 0);
+      bytes[at + width] = age >>> 8;
+      bytes[at + width + 1] = age;
     }
+    return bytes;
   }
 
   /** Up to `max` peers for the asker, concatenated. */

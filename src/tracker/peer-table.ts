@@ -107,16 +107,7 @@ export class PeerTable {
   ): Swarm | undefined {
     const { complete, nowSeconds, isNamed = false } = seen;
     this.#sweep(nowSeconds);
-    const key = keyOf(infoHash);
-    const swarm = this.#swarms.get(key) ?? this.#admit(key, compact, isNamed);
-    if (!swarm) return undefined;
-    const list = this.#listFor(swarm, compact);
-    if (this.#peers >= this.#limits.maxPeers && !list.has(compact)) this.#leaveRoomForPeer(swarm);
-    const before = list.size;
-    list.put({ compact, complete, nowSeconds });
-    this.#peers += list.size - before;
-    this.#owners.joined(swarm, compact);
-    return swarm;
+    return this.#note(infoHash, compact, complete, nowSeconds, isNamed);
   }
 
   remove(infoHash: Uint8Array, compact: Uint8Array): void {
@@ -147,10 +138,42 @@ export class PeerTable {
     for (const swarm of this.#swarms.values()) yield { infoHash: keyToBytes(swarm.key), ...countsOf(swarm) };
   }
 
-  /** All peers of a swarm, those of IPv4 first. */
-  *peersOf(infoHash: Uint8Array, nowSeconds: number): Generator<KnownPeer> {
+  /** All peers of a swarm, IPv4 and IPv6, as PeerList.pack() gives them. */
+  pack(infoHash: Uint8Array, nowSeconds: number): [Uint8Array, Uint8Array] {
     const swarm = this.find(infoHash);
-    for (const list of [swarm?.ipv4, swarm?.ipv6]) if (list) yield* list.entries(nowSeconds);
+    return [swarm?.ipv4?.pack(nowSeconds) ?? NO_PEERS, swarm?.ipv6?.pack(nowSeconds) ?? NO_PEERS];
+  }
+
+  /** Notes a peer of an earlier run; false when it has expired or there was no room. */
+  restore(infoHash: Uint8Array, peer: KnownPeer, nowSeconds: number, isNamed: boolean): boolean {
+    const { compact, complete, ageSeconds } = peer;
+    if (ageSeconds > this.#limits.expirySeconds) return false;
+    return this.#note(infoHash, compact, complete, nowSeconds - ageSeconds, isNamed) !== undefined;
+  }
+
+  /** Of a swarm that has peers. */
+  restoreDownloads(infoHash: Uint8Array, times: number): void {
+    const swarm = this.find(infoHash);
+    if (swarm) countDownloads(swarm, times);
+  }
+
+  #note(
+    infoHash: Uint8Array,
+    compact: Uint8Array,
+    complete: boolean,
+    seenSeconds: number,
+    isNamed: boolean,
+  ): Swarm | undefined {
+    const key = keyOf(infoHash);
+    const swarm = this.#swarms.get(key) ?? this.#admit(key, compact, isNamed);
+    if (!swarm) return undefined;
+    const list = this.#listFor(swarm, compact);
+    if (this.#peers >= this.#limits.maxPeers && !list.has(compact)) this.#leaveRoomForPeer(swarm);
+    const before = list.size;
+    list.put({ compact, complete, nowSeconds: seenSeconds });
+    this.#peers += list.size - before;
+    this.#owners.joined(swarm, compact);
+    return swarm;
   }
 
   #admit(key: string, compact: Uint8Array, isNamed: boolean): Swarm | undefined {

@@ -97,11 +97,17 @@ export class Tracker {
     return START_SECONDS + this.#uptimeSeconds();
   }
 
+  /** Whether the operator named this swarm; undefined when it named others only, so that this one isn't served. */
+  isNamed(infoHash: Uint8Array): boolean | undefined {
+    if (!this.#allowed) return false;
+    return this.#allowed.has(infoHash) || undefined;
+  }
+
   /** Throws RefusedError when the swarm isn't one of the allowed, or there is no room for another. */
   announce(request: AnnounceRequest, { address, local }: Origin, room: AnnounceRoom = WIDE): AnnounceAnswer {
     const { infoHash, event, numWant = DEFAULT_NUM_WANT } = request;
-    if (this.#allowed && !this.#allowed.has(infoHash))
-      throw new RefusedError(403, 'this tracker does not serve this swarm');
+    const isNamed = this.isNamed(infoHash);
+    if (isNamed === undefined) throw new RefusedError(403, 'this tracker does not serve this swarm');
     this.#announces += 1;
     if (room.transport === 'udp') this.#udpAnnounces += 1;
     const asker = compactPeer(address, request.port);
@@ -110,7 +116,7 @@ export class Tracker {
       return this.#answer(this.table.find(infoHash), address, NO_PEERS, NO_PEERS);
     }
     const isSeed = request.leftBytes === 0;
-    const seen = { complete: isSeed, nowSeconds: this.nowSeconds, isNamed: this.#allowed !== undefined };
+    const seen = { complete: isSeed, nowSeconds: this.nowSeconds, isNamed };
     const swarm = this.table.put(infoHash, asker, seen);
     if (!swarm) throw new RefusedError(503, 'this tracker is full');
     if (event === 'completed') countDownloads(swarm, 1);

@@ -88,9 +88,9 @@ describe('PeerTable', () => {
     const table = tableOf();
     put(table, hash(1), peer(1), 0, true);
     put(table, hash(1), peer6(2), 16);
-    expect([...table.peersOf(hash(1), 40)]).toEqual([
-      { compact: peer(1), complete: true, ageSeconds: 40 },
-      { compact: peer6(2), complete: false, ageSeconds: 24 },
+    expect(table.pack(hash(1), 40)).toEqual([
+      Uint8Array.of(...peer(1), 0x80, 5),
+      Uint8Array.of(...peer6(2), 0, 3),
     ]);
     expect([...table.swarms()]).toEqual([{ infoHash: hash(1), complete: 1, incomplete: 1, downloaded: 0 }]);
   });
