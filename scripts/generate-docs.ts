@@ -28,8 +28,10 @@ the nearest known one. \`debtorrent config\` prints all settings with their defa
 
 const TAIL = `
 - **Lists**: a repeatable flag is given once for each value; in the file it is a list of texts.
-- **Switches**: \`--no-lan\` is \`lan = false\` in the file. Nothing is looked for on the LAN
-  yet; but machines in a subnet of this one's own interfaces count as of the local network, unless it is off.
+- **Switches**: \`--no-lan\` is \`lan = false\` in the file.
+- **The local network**: nodes of one network segment find each other by multicast (BitTorrent's local discovery, UDP port
+  6771) and need no setting. A firewall must let that in, and TCP on the port of \`--peer-listen\`. Machines in a subnet of this one's
+  own interfaces count as near; with \`--no-lan\` only those with private addresses do.
 - **DHT**: the mainline DHT of BitTorrent, over IPv4 only, by UDP on the port of \`--peer-listen\`. Nothing is sent before
   an archive is in use whose swarm is looked for. \`privacy = "lan"\` does without it, too. \`dht_bootstrap = []\` asks
   only the nodes that are known from earlier.
@@ -43,7 +45,9 @@ const TAIL = `
 
 ## Who changes what, and why
 
-- Machines that share a network: \`--peer\` on each of them, with the address of another.
+- Machines of one network: nothing. Where multicast doesn't reach (another subnet, some Wi-Fi and cloud networks): \`--peer\`
+  with the address of another.
+- A network whose other machines are not to know which archives this one uses: \`--no-lan\`.
 - A fleet: \`--with-tracker\` on one machine (or \`debtorrent tracker\`), \`--tracker\` on all the others.
 - A proxy for other machines' APT: \`--listen 0.0.0.0:9988\`. There is no access control but your firewall's.
 - A mirror or repository in your own network: \`--allow-upstream\` with its host; and \`--share\` with its Origin or URI,

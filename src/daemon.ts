@@ -15,6 +15,8 @@ import { Refresh } from './archive/refresh.ts';
 import { parseShareRule } from './archive/sharing.ts';
 import { DEFAULT_WAN_UPLOAD, type Settings } from './config/settings.ts';
 import { Dht } from './discovery/dht.ts';
+import { Lsd } from './discovery/lsd.ts';
+import { openLsdSockets } from './discovery/lsd-sockets.ts';
 import { PortMapping, type PortMappingStatus } from './discovery/port-mapping.ts';
 import { TrackerClient, type TrackerList } from './discovery/tracker-client.ts';
 import { type Clock, systemClock } from './lib/clock.ts';
@@ -131,6 +133,7 @@ export async function startDaemon(settings: Settings): Promise<Daemon> {
   };
   let dht: Dht | undefined;
   let trackerClient: TrackerClient | undefined;
+  let lan: Lsd | undefined;
   const status = () =>
     collect({
       version: VERSION,
@@ -151,6 +154,7 @@ export async function startDaemon(settings: Settings): Promise<Daemon> {
           bytesDown: peer.bytesDown,
           bytesUp: peer.bytesUp,
         })),
+      lan: () => lan?.status(),
       banned: () => swarms.banned().map(({ address, reason }) => ({ address, reason })),
       store: () => store.totals(),
       transfers: () => acquirer.transfers(),
@@ -198,11 +202,14 @@ export async function startDaemon(settings: Settings): Promise<Daemon> {
   );
   dht = openDht(settings, peers, swarms, reachability, clock);
   if (dht) stack.use(dht);
+  lan = openLsd(settings, peers, swarms, clock);
+  if (lan) stack.use(lan);
   const join = () => {
     const own = [...identities()].map(([infoHash, identity]) => ({ infoHash, info: swarmInfo(identity) }));
-    swarms.join(own);
     const infoHashes = own.map(({ infoHash }) => infoHash);
+    swarms.join(own);
     trackerClient?.setSwarms(infoHashes);
+    lan?.setSwarms(infoHashes);
     dht?.setSwarms(infoHashes);
   };
   join();
@@ -265,6 +272,19 @@ function listenForPeers(swarms: Swarms, { peerListen }: Settings): HostPort {
     if (peerListen.host !== '::' || /in use/.test((error as Error).message)) throw error;
     return swarms.listen({ host: '0.0.0.0', port: peerListen.port });
   }
+}
+
+/** None where the operator doesn't want it. */
+function openLsd(
+  settings: Settings,
+  { host, port }: HostPort,
+  swarms: Swarms,
+  clock: Clock,
+): Lsd | undefined {
+  if (!settings.lan) return undefined;
+  const found = (infoHash: string, addresses: readonly HostPort[], isNew: boolean) =>
+    swarms.heard(infoHash, addresses, isNew);
+  return new Lsd({ port, clock, found, open: openLsdSockets(host) });
 }
 
 /** None where strangers have no business, and none without IPv4, which is all that it speaks. */

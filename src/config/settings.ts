@@ -145,8 +145,7 @@ export const SETTINGS: { readonly [N in SettingName]: SettingSpec<Settings[N]> }
     kind: 'off-switch',
     description:
       'Neither look for nodes on the local network, nor count neighbours with public addresses to it',
-    fileDescription:
-      'Look for nodes on the local network (changes nothing yet), and count neighbours with public addresses to it',
+    fileDescription: 'Look for nodes on the local network, and count neighbours with public addresses to it',
     initial: true,
     parse: () => undefined,
     expects: '',

@@ -6,7 +6,7 @@
 import { html, raw } from 'hono/html';
 import { formatBytes } from '../lib/format-bytes.ts';
 import { formatDuration } from './format-duration.ts';
-import { type ByteTotals, dhtLine, reachLine, type StatusSnapshot, savedShare } from './snapshot.ts';
+import { type ByteTotals, dhtLine, lanLine, reachLine, type StatusSnapshot, savedShare } from './snapshot.ts';
 import { STYLE } from './style.ts';
 
 type Html = ReturnType<typeof html>;
@@ -99,7 +99,7 @@ ${transfers.slice(0, ROWS_MAX).map(
 )}</table>${more(transfers.length)}</section>`;
 }
 
-function swarms({ swarms, dht }: StatusSnapshot): Html {
+function swarms({ swarms, dht, lan }: StatusSnapshot): Html {
   if (swarms.length === 0) {
     return html`<section><h2>Swarms</h2><p class="soft">None yet: they are joined as archives are used.</p></section>`;
   }
@@ -108,7 +108,7 @@ function swarms({ swarms, dht }: StatusSnapshot): Html {
 ${swarms.map(
   ({ name, infoHash, peers }) =>
     html`<tr><td>${name}</td><td><code>${infoHash}</code></td><td class="n">${peers}</td></tr>`,
-)}</table>${dht ? html`<p class="soft">DHT: ${dhtLine(dht)}.</p>` : ''}</section>`;
+)}</table>${lan ? html`<p class="soft">Local network: ${lanLine(lan)}.</p>` : ''}${dht ? html`<p class="soft">DHT: ${dhtLine(dht)}.</p>` : ''}</section>`;
 }
 
 function reach({ reachability, trackers }: StatusSnapshot): Html {

@@ -36,6 +36,14 @@ export interface PeerStatus {
   readonly bytesUp: number;
 }
 
+/** Local discovery. */
+export interface LanStatus {
+  /** Names of the interfaces on which nodes are looked for. */
+  readonly interfaces: readonly string[];
+  /** Heard there lately, other BitTorrent clients among them. */
+  readonly neighbours: number;
+}
+
 export interface BanStatus {
   readonly address: string;
   readonly reason: string;
@@ -99,6 +107,8 @@ export interface StatusSnapshot {
   readonly trackers: readonly TrackerStatus[];
   /** Missing where the DHT isn't in use. */
   readonly dht?: DhtStatus;
+  /** Missing where nodes aren't looked for on the local network. */
+  readonly lan?: LanStatus;
 }
 
 /** The rooms that know, each through the narrowest opening. Called for each snapshot; all of them are cheap. */
@@ -109,6 +119,7 @@ export interface StatusParts {
   readonly session: () => ByteTotals;
   readonly swarms: () => Iterable<SwarmStatus>;
   readonly peers: () => Iterable<PeerStatus>;
+  readonly lan: () => LanStatus | undefined;
   readonly banned: () => Iterable<BanStatus>;
   readonly store: () => StoreStatus;
   readonly transfers: () => Iterable<TransferStatus>;
@@ -119,6 +130,7 @@ export interface StatusParts {
 
 export function collect(parts: StatusParts): StatusSnapshot {
   const dht = parts.dht();
+  const lan = parts.lan();
   return {
     version: parts.version,
     uptimeSeconds: Math.floor(parts.uptimeMs() / 1000),
@@ -132,14 +144,26 @@ export function collect(parts: StatusParts): StatusSnapshot {
     reachability: parts.reachability(),
     trackers: [...parts.trackers()],
     ...(dht && { dht }),
+    ...(lan && { lan }),
   };
 }
 
-/** For clients on other machines: who our peers are and what is being installed here is not their business. */
+/** For clients on other machines: who our peers are, where, and what is being installed here is not their business. */
 export function withoutDetails(snapshot: StatusSnapshot): StatusSnapshot {
+  const { lan } = snapshot;
   const { state } = snapshot.reachability;
-  const reachability = { state, addresses: [], advice: '' };
-  return { ...snapshot, peers: [], banned: [], transfers: [], trackers: [], reachability };
+  return {
+    ...snapshot,
+    ...{ peers: [], banned: [], transfers: [], trackers: [] },
+    reachability: { state, addresses: [], advice: '' },
+    ...(lan && { lan: { ...lan, interfaces: [] } }),
+  };
+}
+
+/** "3 neighbours on eth0, wlan0" */
+export function lanLine({ interfaces, neighbours }: LanStatus): string {
+  const heard = `${neighbours} ${neighbours === 1 ? 'neighbour' : 'neighbours'}`;
+  return interfaces.length === 0 ? heard : `${heard} on ${interfaces.join(', ')}`;
 }
 
 /** Part of what clients got that the mirror wasn't asked for, from 0 to 1; undefined before the first byte. */

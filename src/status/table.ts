@@ -4,7 +4,7 @@
  */
 import { formatBytes } from '../lib/format-bytes.ts';
 import { formatDuration } from './format-duration.ts';
-import { type ByteTotals, dhtLine, reachLine, type StatusSnapshot, savedShare } from './snapshot.ts';
+import { type ByteTotals, dhtLine, lanLine, reachLine, type StatusSnapshot, savedShare } from './snapshot.ts';
 
 export interface TableOptions {
   /** Columns of the terminal. */
@@ -44,7 +44,7 @@ export function statusTable(snapshot: StatusSnapshot, { width, colour }: TableOp
 }
 
 function summary(
-  { version, uptimeSeconds, bytes, store, dht, reachability }: StatusSnapshot,
+  { version, uptimeSeconds, bytes, store, lan, dht, reachability }: StatusSnapshot,
   columns: number,
   paint: Paint,
 ): string[] {
@@ -63,6 +63,7 @@ function summary(
     ),
     ...wrapped(reachLine(reachability), columns),
     ...(reachability.state === 'reachable' ? [] : wrapped(reachability.advice, columns)),
+    ...(lan ? [fit(`local network: ${lanLine(lan)}`, columns)] : []),
     ...(dht ? [fit(`DHT: ${dhtLine(dht)}`, columns)] : []),
   ];
 }

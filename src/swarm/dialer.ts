@@ -156,6 +156,8 @@ export class Dialer {
       this.#candidates.set(key, candidate);
     }
     candidate.named(provenance, infoHash);
+    // It has just spoken itself, so it is worth a try whatever became of the last one.
+    if (provenance === 'lan' && candidate.isIdle) candidate.refresh(this.#host.clock.nowMs());
     this.#wake();
   }
 

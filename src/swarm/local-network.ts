@@ -1,6 +1,7 @@
 /**
- * What counts as the local network: loopback, private and link-local addresses (address.ts), and the subnets of this
- * machine's own interfaces, as machines of a campus or an office may have public addresses. It decides what limits
+ * What counts as the local network: loopback, private and link-local addresses (address.ts), the subnets of this
+ * machine's own interfaces, and addresses at which local discovery has heard somebody lately (heard-hosts.ts), as
+ * machines of a campus or an office may have public addresses. It decides what limits
  * hold for an address, and which address counts by itself; not whom to tell secrets (Peer.known goes by private
  * addresses only, as a rented server's neighbours are strangers).
  * Bounded: an interface's network counts up to a /20 or a /64, as larger ones are a provider's. docs/protocol.md
@@ -9,6 +10,7 @@
 import { formatIp, parseIp } from '../announce/ip-address.ts';
 import type { Clock } from '../lib/clock.ts';
 import { addressGroup, isLanAddress } from './address.ts';
+import { HeardHosts } from './heard-hosts.ts';
 
 /** Shortest prefixes that are believed to be one network. */
 const SHORTEST_IPV4_PREFIX = 20;
@@ -26,6 +28,7 @@ interface Subnet {
 export class LocalNetwork {
   readonly #clock: Clock | undefined;
   readonly #own: () => Iterable<string>;
+  readonly #heard: HeardHosts | undefined;
   #subnets: readonly Subnet[] = [];
   #readAtMs = Number.NEGATIVE_INFINITY;
 
@@ -33,10 +36,16 @@ export class LocalNetwork {
   constructor(clock?: Clock, own: () => Iterable<string> = () => []) {
     this.#clock = clock;
     this.#own = own;
+    this.#heard = clock && new HeardHosts(clock);
+  }
+
+  /** Local discovery has heard somebody at this address. */
+  heard(host: string): void {
+    if (!isLanAddress(host)) this.#heard?.add(host);
   }
 
   has(host: string): boolean {
-    if (isLanAddress(host)) return true;
+    if (isLanAddress(host) || this.#heard?.has(host)) return true;
     const subnets = this.#current();
     const address = subnets.length === 0 ? undefined : parseIp(host);
     return address !== undefined && subnets.some((subnet) => isWithin(address, subnet));

@@ -59,7 +59,7 @@ const MAX_UNSENT_BYTES = 4 * 1024 * 1024;
 export class Peer implements FramerSink {
   /** How it was met. May turn out better than it looked at first: a given peer may dial us. */
   provenance: Provenance;
-  readonly lan: boolean;
+  #lan: boolean;
   readonly dialled: boolean;
   readonly link: Link;
   bytesDown = 0;
@@ -93,7 +93,7 @@ export class Peer implements FramerSink {
     this.#node = node;
     this.link = link;
     this.provenance = provenance;
-    this.lan = lan;
+    this.#lan = lan;
     this.dialled = dialled !== undefined;
     this.#openedMs = node.clock.nowMs();
     this.#talk = new TalkLimit(this.#openedMs, node.talkOfAll);
@@ -168,6 +168,17 @@ export class Peer implements FramerSink {
 
   get closed(): boolean {
     return this.#closed;
+  }
+
+  /** It is on the local network. */
+  get lan(): boolean {
+    return this.#lan;
+  }
+
+  /** It turns out to be on the local network: local discovery has heard it there. */
+  becomeLan(): void {
+    this.#lan = true;
+    this.#uploads.becomeNear();
   }
 
   /** Given by hand. */

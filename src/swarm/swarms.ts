@@ -105,7 +105,7 @@ export class Swarms implements PeerNode, AsyncDisposable {
     this.keyLimits = new KeyLimits(this.clock);
     this.talkOfAll = new TokenBucket(TALK_OF_ALL_BYTES_PER_SECOND, this.clock.nowMs());
     this.falseWords = new FalseWords(this.clock);
-    this.#local = options.local ?? new LocalNetwork();
+    this.#local = options.local ?? new LocalNetwork(this.clock);
     this.#door = new Door(this.clock, options.banKeeper, this.#local);
     this.#claimBreakers = new ClaimBreakers(this.clock);
     this.#moved = options.moved;
@@ -175,6 +175,26 @@ export class Swarms implements PeerNode, AsyncDisposable {
   found(infoHash: string, addresses: readonly HostPort[], provenance: Provenance = 'tracker'): void {
     if (!this.#own.has(infoHash)) return;
     for (const at of addresses) this.#dialer.found(at, infoHash, provenance);
+  }
+
+  /**
+   * Local discovery has heard one node of a swarm at these addresses, the one to dial first; the others only when it is
+   * heard again and there is still no connection. Whoever is there is on the local network.
+   */
+  heard(infoHash: string, addresses: readonly HostPort[], isNew: boolean): void {
+    if (!this.#own.has(infoHash)) return;
+    for (const { host } of addresses) this.#heardOnLan(host);
+    if (addresses.some((at) => this.#isConnected(at))) return;
+    this.found(infoHash, isNew ? addresses.slice(0, 1) : addresses, 'lan');
+  }
+
+  /** Whether a peer is connected that listens there. */
+  #isConnected({ host, port }: HostPort): boolean {
+    const address = host.replace(/%.*$/, '');
+    return this.peers().some((peer) => {
+      const listens = peer.dialled ? peer.link.remote.port : peer.listenPort;
+      return peer.address === address && listens === port;
+    });
   }
 
   // ---- for flights ----
@@ -264,7 +284,7 @@ export class Swarms implements PeerNode, AsyncDisposable {
       const lowerIsUs = Buffer.compare(this.peerId, peer.id) < 0;
       const keepNew = other.dialled !== peer.dialled && peer.dialled === lowerIsUs;
       const [kept, dropped] = keepNew ? [peer, other] : [other, peer];
-      kept.provenance = betterOf(kept.provenance, this.#dialer.replace(dropped.link, kept.link));
+      this.#know(kept, this.#dialer.replace(dropped.link, kept.link));
       // It may be better known now than when our wants were opened.
       if (kept.ready) this.wants.peerReady(kept);
       if (!keepNew) return false;
@@ -287,7 +307,7 @@ export class Swarms implements PeerNode, AsyncDisposable {
   ready(peer: Peer): void {
     if (!peer.dialled && peer.listenPort !== undefined) {
       const { link, listenPort, id } = peer;
-      peer.provenance = betterOf(peer.provenance, this.#dialer.recognise(link, listenPort, id.toHex()));
+      this.#know(peer, this.#dialer.recognise(link, listenPort, id.toHex()));
     }
     if (this.privacy.scope === 'lan' && !peer.trusted) return peer.close('a stranger');
     const objection = this.#door.places.objection(peer, peer.firstSwarm);
@@ -341,6 +361,22 @@ export class Swarms implements PeerNode, AsyncDisposable {
     this.uploads.stop();
   }
 
+  /** It was met that way, too. */
+  #know(peer: Peer, provenance: Provenance): void {
+    peer.provenance = betterOf(peer.provenance, provenance);
+    if (provenance === 'lan') peer.becomeLan();
+  }
+
+  /** Whoever is connected from there is on the local network. */
+  #heardOnLan(host: string): void {
+    this.#local.heard(host);
+    for (const peer of this.#connections) {
+      if (peer.address !== host || isNear(peer.provenance)) continue;
+      this.#know(peer, 'lan');
+      if (peer.ready) this.wants.peerReady(peer);
+    }
+  }
+
   #accept(link: Link): void {
     const { host } = link.remote;
     const refusal = this.#stopped ? 'stopping' : this.#refusal(host);
@@ -386,6 +422,7 @@ function isSamePlace(a: Peer, b: Peer): boolean {
 }
 
 function reasonOf(error: unknown): string {
-  if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') return 'address in use';
+  if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE')
+    return 'address in use; another debtorrent may be running, or give --peer-listen';
   return error instanceof Error ? error.message : String(error);
 }

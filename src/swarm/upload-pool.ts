@@ -74,6 +74,13 @@ export class UploadPool<T extends PoolTaker> {
     this.#rotateSoon();
   }
 
+  /** It comes from another pool, with what waits in its queue. */
+  resume(taker: T): void {
+    if (taker.queue.length === 0 || !this.#slots.ask(taker, this.#clock.nowMs())) return;
+    this.#list(taker);
+    this.pump();
+  }
+
   leave(taker: T): void {
     this.#unlist(taker);
     this.#sending.delete(taker);
@@ -104,10 +111,7 @@ export class UploadPool<T extends PoolTaker> {
       return false;
     }
     queue.add(block, given, nowMs);
-    if (!taker.isListed) {
-      taker.isListed = true;
-      this.#busy.push(taker);
-    }
+    this.#list(taker);
     return true;
   }
 
@@ -247,6 +251,12 @@ export class UploadPool<T extends PoolTaker> {
       this.#slots.rotate(this.#clock.nowMs());
       this.#rotateSoon();
     });
+  }
+
+  #list(taker: T): void {
+    if (taker.isListed) return;
+    taker.isListed = true;
+    this.#busy.push(taker);
   }
 
   #unlistIfIdle(taker: T): void {

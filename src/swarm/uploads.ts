@@ -47,7 +47,7 @@ export class Uploads implements PoolTaker {
   readonly queue = new UploadQueue();
   readonly held = new Set<number>();
   readonly released = new Set<number>();
-  readonly isNear: boolean;
+  isNear: boolean;
   readonly share: AddressShare;
   isChoked = true;
   isEnding = false;
@@ -57,10 +57,11 @@ export class Uploads implements PoolTaker {
   activeMs = 0;
   turn = 0;
   readonly #host: UploadsHost;
-  readonly #pool: UploadPool<PoolTaker>;
+  #pool: UploadPool<PoolTaker>;
   readonly #reader = new BlockReader();
   readonly #hashes: HashAnswers;
   readonly #idleWords: Budget;
+  #hasJoined = false;
 
   constructor(host: UploadsHost) {
     const { scheduler, isNear, addressGroup } = host;
@@ -75,8 +76,24 @@ export class Uploads implements PoolTaker {
 
   /** The handshake is done: UNCHOKE while there are slots. */
   join(): void {
+    this.#hasJoined = true;
     this.#pool.join(this);
     if (!this.isChoked) this.#host.send(encodeUnchoke());
+  }
+
+  /** The peer turns out to be near: another limit holds for it, and what it waits for. */
+  becomeNear(): void {
+    if (this.isNear || this.isGone) return;
+    this.isNear = true;
+    const before = this.#pool;
+    this.#pool = this.#host.scheduler.pool(true);
+    if (before === this.#pool || !this.#hasJoined) return;
+    const wasChoked = this.isChoked;
+    before.leave(this);
+    this.#pool.join(this);
+    if (wasChoked && !this.isChoked) this.unchoke();
+    if (!wasChoked && this.isChoked) this.choke();
+    this.#pool.resume(this);
   }
 
   /**

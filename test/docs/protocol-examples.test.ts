@@ -1,6 +1,7 @@
 /** Every bencoded or hexadecimal example in docs/protocol.md, decoded by the code and encoded again to the same bytes. */
 import { describe, expect, test } from 'bun:test';
 import { decodeAnnounceAnswer, encodeAnnounceAnswer } from '../../src/announce/http.ts';
+import { decodeLsdMessage, encodeLsdMessages } from '../../src/discovery/lsd-message.ts';
 import { decodeDtorrent, encodeDtorrent } from '../../src/torrent/dtorrent.ts';
 import {
   type ArchiveMessage,
@@ -40,6 +41,11 @@ const CODECS: Record<
   'announce-answer': {
     bytes: unbencodeText,
     again: (bytes) => encodeAnnounceAnswer(decodeAnnounceAnswer(bytes)),
+  },
+  lsd: {
+    // The last line of a block has no line end here.
+    bytes: (body) => new TextEncoder().encode(`${body.trimEnd().replaceAll('\n', '\r\n')}\r\n\r\n\r\n`),
+    again: (bytes) => encodeLsdMessages('239.192.152.143:6771', decodeLsdMessage(bytes))[0] as Uint8Array,
   },
   dtorrent: { bytes: unbencodeText, again: (bytes) => encodeDtorrent(decodeDtorrent(bytes)) },
   /** Whole messages of BEP 3 and its extensions, with their lengths. */

@@ -19,6 +19,7 @@ export const busy: StatusSnapshot = {
       bytesUp: 6,
     },
   ],
+  lan: { interfaces: ['eth0', 'wlan0'], neighbours: 3 },
   banned: [{ address: '198.51.100.9', reason: 'sent \x1b[31mwrong bytes' }],
   store: { files: 1234, bytes: 2 * GIB, limitBytes: 5 * GIB },
   transfers: [

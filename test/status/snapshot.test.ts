@@ -10,6 +10,7 @@ test('collect() gives the names that scripts rely on, in whole seconds', () => {
     session: () => busy.session,
     swarms: () => new Set(busy.swarms),
     peers: () => busy.peers,
+    lan: () => busy.lan,
     banned: () => busy.banned,
     store: () => busy.store,
     transfers: () => busy.transfers,
@@ -27,11 +28,12 @@ test('collect() gives the names that scripts rely on, in whole seconds', () => {
   ]);
 });
 
-test('withoutDetails() keeps every name but tells nothing of peers, bans, transfers, trackers and addresses', () => {
+test('withoutDetails() keeps every name but tells nothing of peers, bans, transfers, trackers, addresses and interfaces', () => {
   const seen = withoutDetails(busy);
   expect(Object.keys(seen).sort()).toEqual(Object.keys(busy).sort());
   expect([seen.peers, seen.banned, seen.transfers, seen.trackers]).toEqual([[], [], [], []]);
   expect(seen.reachability).toEqual({ state: 'not reachable', addresses: [], advice: '' });
+  expect(seen.lan?.interfaces).toEqual([]);
   expect(seen.bytes).toEqual(busy.bytes);
 });
 

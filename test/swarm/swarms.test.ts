@@ -283,3 +283,74 @@ describe('machines with public addresses in one subnet', () => {
     expect(node.swarms.peers().some(({ known }) => known)).toBe(false);
   });
 });
+
+describe('Swarms with whom local discovery has heard at a public address', () => {
+  const HOST = '198.51.100.7';
+
+  test('dials the first of the addresses of a new one, and takes it for near', async () => {
+    await using world = new World();
+    const [a, b] = [world.node('10.0.0.1'), world.node(HOST)];
+    a.swarms.heard(SWARM, [b.address, { host: '192.168.1.9', port: PEER_PORT }], true);
+    await world.clock.run(100);
+    expect(a.swarms.peers()).toMatchObject([{ address: HOST, lan: true, trusted: true, known: true }]);
+    expect(world.network.dials).toEqual([`${HOST}:${PEER_PORT}`]);
+  });
+
+  test('one that is heard again and isn’t connected is dialled at all of them, one that is at none', async () => {
+    await using world = new World();
+    const [a, b, c] = [world.node('10.0.0.1'), world.node(HOST), world.node('192.168.1.9')];
+    a.swarms.heard(SWARM, [{ host: '192.168.1.8', port: PEER_PORT }, b.address], false);
+    await world.clock.run(100);
+    expect(world.network.dials).toEqual([`192.168.1.8:${PEER_PORT}`, `${HOST}:${PEER_PORT}`]);
+    a.swarms.heard(SWARM, [c.address, b.address], false);
+    await world.clock.run(100);
+    expect(world.network.dials.filter((dial) => dial.startsWith(c.host))).toEqual([]);
+  });
+
+  test('one that has dialled us before it was heard becomes near, with the LAN’s upload limit', async () => {
+    await using world = new World();
+    const [a, b] = [world.node('203.0.113.1', { wanUploadLimit: 20_000 }), world.node(HOST)];
+    b.swarms.found(SWARM, [a.address]);
+    await world.clock.run(100);
+    expect(a.swarms.peers()).toMatchObject([{ address: HOST, lan: false, trusted: false }]);
+    const file = poolFile(500_000);
+    a.keep(file);
+    b.mirror.dead = true;
+    const fetching = b.fetch(file);
+    await world.clock.run(2_000);
+    expect(b.moved.down).toBeLessThan(100_000);
+    a.swarms.heard(SWARM, [b.address], true);
+    expect(a.swarms.peers()).toMatchObject([{ address: HOST, lan: true, trusted: true }]);
+    await world.clock.run(3_000);
+    expect(b.moved.down).toBe(500_000);
+    expect(await world.until(fetching)).toEqual(file.bytes);
+    expect(a.swarms.peers()).toHaveLength(1);
+  });
+
+  test('in scope "lan" one that is heard may come, a stranger may not', async () => {
+    await using world = new World();
+    const lan = world.node('203.0.113.1', { privacy: 'lan' });
+    const [near, far] = [world.node(HOST), world.node('192.0.2.7')];
+    lan.swarms.heard(SWARM, [{ host: HOST, port: 1 }], true);
+    for (const node of [near, far]) node.swarms.found(SWARM, [lan.address]);
+    await world.clock.run(100);
+    expect(lan.swarms.peers().map(({ address }) => address)).toEqual([HOST]);
+  });
+
+  test('is dialled at once when it says that it is there, however often that came to nothing before', async () => {
+    await using world = new World();
+    const a = world.node('10.0.0.1');
+    const at = { host: HOST, port: PEER_PORT };
+    for (let i = 0; i < 3; i += 1) {
+      a.swarms.heard(SWARM, [at], true);
+      await world.clock.run(1);
+    }
+    await world.clock.run(10_000);
+    const before = world.network.dials.length;
+    const b = world.node(HOST);
+    a.swarms.heard(SWARM, [b.address], true);
+    await world.clock.run(10);
+    expect(world.network.dials.length).toBe(before + 1);
+    expect(a.swarms.peers()).toHaveLength(1);
+  });
+});
