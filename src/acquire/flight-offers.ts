@@ -18,8 +18,6 @@ export class FlightOffers {
   readonly #trust: FlightTrust;
   readonly #ids = new Map<Offer, number>();
   readonly #byId = new Map<number, Offer>();
-  /** By id: the address group of whoever made the offer. */
-  readonly #groups = new Map<number, string>();
   readonly #clock: Clock;
   readonly #letDowns = new LetDowns();
   #nextId = 0;
@@ -42,7 +40,6 @@ export class FlightOffers {
     if (this.#ids.has(offer)) return;
     this.#ids.set(offer, this.#nextId);
     this.#byId.set(this.#nextId, offer);
-    this.#groups.set(this.#nextId, addressGroup(offer.peer.address));
     this.#nextId += 1;
   }
 
@@ -52,7 +49,6 @@ export class FlightOffers {
     if (id === undefined) return;
     this.#ids.delete(offer);
     this.#byId.delete(id);
-    this.#groups.delete(id);
     const { state, askedOf } = this.#progress;
     for (let piece = 0; piece < state.length; piece += 1) {
       if (state[piece] === ASKED && askedOf[piece] === id) this.#progress.missing(piece);
@@ -102,7 +98,7 @@ export class FlightOffers {
       const { peer } = offer;
       const may = peer.choked ? undefined : this.#trust.askable(offer, mirrorWorks);
       if (!may) continue;
-      const isBarred = this.#letDowns.barredAt(this.#groups.get(id) ?? '', nowMs);
+      const isBarred = this.#letDowns.barredAt(addressGroup(peer.address), nowMs);
       usable.push({
         id,
         has: isBarred ? (piece) => !isBarred(piece) && may.has(piece) : may.has,

@@ -7,8 +7,22 @@
  */
 import { formatIp, parseIp } from '../announce/ip-address.ts';
 
+/** Of the hosts that were asked about lately: the same few are asked about at each turn. */
+const groups = new Map<string, string>();
+const MAX_GROUPS = 4096;
+
 /** "192.0.2.7" or "2001:db8:1:2::/64"; near ones whole ("fd00::7"); a name or nonsense is its own group. */
 export function addressGroup(host: string): string {
+  let group = groups.get(host);
+  if (group === undefined) {
+    group = groupOf(host);
+    if (groups.size >= MAX_GROUPS) groups.clear();
+    groups.set(host, group);
+  }
+  return group;
+}
+
+function groupOf(host: string): string {
   const address = bytesOf(host);
   if (!address) return host.toLowerCase();
   if (address.length === 4 || isLan(address)) return formatIp(address);
