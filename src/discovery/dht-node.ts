@@ -148,7 +148,9 @@ export class DhtNode implements AsyncDisposable {
   /** Looks for the peers of a swarm (40 hexadecimal digits), then tells the nodes nearest to it of our TCP port. */
   async lookUp(infoHash: string, port: number): Promise<void> {
     const key = Buffer.from(infoHash, 'hex');
-    const peers = new FoundPeers(this.#scope, (found) => this.#options.found(infoHash, found));
+    const isOurs = (peer: HostPort) =>
+      peer.port === port && [this.externalAddress, this.address.host].includes(peer.host);
+    const peers = new FoundPeers(this.#scope, isOurs, (found) => this.#options.found(infoHash, found));
     this.#looking.set(infoHash, peers);
     await this.#walk(key);
     this.#looking.delete(infoHash);
@@ -246,7 +248,8 @@ export class DhtNode implements AsyncDisposable {
     this.#standing.tick(this.nodes, this.#options.clock.nowMs());
     this.#pingQuestionable();
     if (this.#ticks % SAVE_EVERY_TICKS === 0) this.#save();
-    if (this.nodes === 0 || this.#ticks % REFRESH_EVERY_TICKS === 0) void this.join();
+    // With nobody in the table there is a look-up that fails, and whoever asked for it knows when to try again.
+    if (this.nodes > 0 && this.#ticks % REFRESH_EVERY_TICKS === 0) void this.join();
   }
 
   #pingQuestionable(): void {

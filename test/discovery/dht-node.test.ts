@@ -59,6 +59,7 @@ describe('DhtNode', () => {
     const all = await nodes.network(12);
     const [early, late, elsewhere] = [all[3], all[8], all[10]] as [DhtNode, DhtNode, DhtNode];
     await early.lookUp(A, 4001);
+    await early.lookUp(A, 4001);
     await elsewhere.lookUp(B, 4003);
     expect(nodes.found).toEqual([]);
     await late.lookUp(A, 4002);

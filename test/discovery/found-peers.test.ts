@@ -5,7 +5,11 @@ import type { HostPort } from '../../src/lib/host-port.ts';
 
 async function given(peers: HostPort[]): Promise<HostPort[][]> {
   const batches: HostPort[][] = [];
-  const found = new FoundPeers(new DhtScope([]), (batch) => batches.push(batch));
+  const found = new FoundPeers(
+    new DhtScope([]),
+    ({ port }) => port === 9989,
+    (batch) => batches.push(batch),
+  );
   for (const peer of peers) found.add(peer);
   await Promise.resolve();
   return batches;
@@ -22,6 +26,11 @@ test('FoundPeers hands on what comes in one go in one batch, each peer once', as
 test('FoundPeers drops what a stranger must not make us dial', async () => {
   const hosts = ['127.0.0.1', '10.0.0.1', '169.254.169.254', '224.0.0.1', '0.0.0.0'];
   expect(await given(hosts.map((host) => ({ host, port: 80 })))).toEqual([]);
+});
+
+test('FoundPeers leaves out ourselves', async () => {
+  const other = { host: '8.8.8.8', port: 1 };
+  expect(await given([{ host: '8.8.8.8', port: 9989 }, other])).toEqual([[other]]);
 });
 
 test('FoundPeers takes two ports of a host: a liar can name a victim, but not 65,535 times', async () => {
