@@ -37,6 +37,7 @@ export interface NodeStatus {
   readonly peers: readonly unknown[];
   readonly store: { readonly files: number; readonly bytes: number };
   readonly transfers: readonly unknown[];
+  readonly dht?: { readonly nodes: number };
 }
 
 /** One running daemon. It shares the benches' archive, as it would share Debian's: what that costs belongs to it. */
