@@ -9,6 +9,7 @@ import { start as disputer } from './disputer.ts';
 import { start as falseFirstHand } from './false-first-hand.ts';
 import { start as falseTree } from './false-tree.ts';
 import { start as garbageSender } from './garbage-sender.ts';
+import { start as halfTruth } from './half-truth.ts';
 import { start as hashStaller } from './hash-staller.ts';
 import { start as honestRelay } from './honest-relay.ts';
 import type { StartAdversary } from './hostile.ts';
@@ -56,6 +57,7 @@ const LIARS: Readonly<Record<string, StartAdversary>> = {
   falseFirstHand,
   falseTree,
   garbageSender,
+  halfTruth,
 };
 /** They say nothing that could be proven false; or what is false in it is not their own word. */
 const OTHERS: Readonly<Record<string, StartAdversary>> = {
