@@ -11,6 +11,7 @@
  * Source: docs/protocol.md "What a hash of a part is worth", "Blame".
  */
 import type { Entry } from '../archive/entry.ts';
+import type { Clock } from '../lib/clock.ts';
 import { log } from '../lib/log.ts';
 import type { KeptPiece } from '../store/store.ts';
 import type { Servable } from '../swarm/library.ts';
@@ -19,6 +20,7 @@ import type { Peer } from '../swarm/peer.ts';
 import { HASH_BYTES, layerRoot, PieceHasher } from '../torrent/merkle.ts';
 import type { Pieces } from '../torrent/pieces.ts';
 import type { FlightParts } from './flight-parts.ts';
+import { FollowedTree, type FollowedTreeHost } from './followed-tree.ts';
 import { PieceWords } from './piece-words.ts';
 import { HAVE } from './plan.ts';
 import { FROM_HEARSAY, FROM_MIRROR, FROM_NOBODY, FROM_ROOT, type Origin, type Progress } from './progress.ts';
@@ -43,17 +45,6 @@ export interface FlightTrustHost {
   misled(pieces: readonly number[]): void;
 }
 
-interface FollowedRoot {
-  readonly sinceMs: number;
-  /** Who was asked for its layer, when last, and how many may answer yet. */
-  readonly asked: Set<Peer>;
-  askedMs: number;
-  pending: number;
-  readonly hex: string;
-  readonly bytes: Uint8Array;
-  layer: Uint8Array | undefined;
-}
-
 /** What may be asked of an offer. */
 export interface Askable {
   readonly all: boolean;
@@ -62,25 +53,21 @@ export interface Askable {
 
 /** After a wrong whole so many vouchers are tried by a piece of the mirror each; what others gave is fetched anew at once. */
 const MAX_SAMPLES = 4;
-/** A layer on its way is waited for like any answer, so long at least. */
-const MIN_LAYER_WAIT_MS = 250;
-/** A layer that doesn't come within this time is asked of another, or another tree is followed. */
-const LAYER_MS = 1_000;
 /** More trees than this are not compared in one flight: each costs a piece of the mirror at most. */
 const MAX_RIVALS = 16;
 
 const diary = log.withTag('acquire');
 
-export class FlightTrust {
+export class FlightTrust implements FollowedTreeHost {
   readonly words = new PieceWords();
   readonly #host: FlightTrustHost;
   readonly #parts: FlightParts;
   readonly #roots: Roots;
   readonly #hasher: PieceHasher;
   /** The root followed now, and its layer once it is here. */
-  #root: FollowedRoot | undefined;
+  #root: FollowedTree | undefined;
   /** Another root that whole peers state: compared with the one that is followed. */
-  #rival: FollowedRoot | undefined;
+  #rival: FollowedTree | undefined;
   #rivals = 0;
   /** Pieces that the two trees disagree about. */
   readonly #differing = new Set<number>();
@@ -99,7 +86,7 @@ export class FlightTrust {
   /** The tree that pieces are verified under now. */
   get tree(): NonNullable<Servable['tree']> | undefined {
     const root = this.#root;
-    return root?.layer && { root: root.bytes, layer: root.layer };
+    return root?.layer && { root: root.root, layer: root.layer };
   }
 
   /** The followed root comes from the signed Release: what holds under it needs no further proof. */
@@ -118,11 +105,7 @@ export class FlightTrust {
 
   /** Until when the layer of the followed root, being on its way, is worth waiting for; undefined when none is. */
   get layerUntilMs(): number | undefined {
-    const root = this.#root;
-    if (!root || root.layer) return undefined;
-    // Nobody waits for those that don't answer.
-    const waits = [...root.asked].filter((p) => !p.withholdsHashes).map((p) => p.answerWaitMs);
-    return waits.length === 0 ? undefined : root.sinceMs + Math.max(MIN_LAYER_WAIT_MS, ...waits);
+    return this.#root?.untilMs;
   }
 
   /** A piece that tells which of two trees is false, once the mirror has given it. */
@@ -225,7 +208,7 @@ export class FlightTrust {
     if (pieces.isSingle || (!this.#root && this.#isUnbelieving && !this.#roots.signedHex)) return;
     if (!this.#root) {
       const offer = this.#roots.choose(this.#givers()) ?? this.#roots.choose(this.#host.offers());
-      if (offer?.root) this.#root = this.#fetchLayer(offer, offer.root);
+      if (offer?.root) this.#root = new FollowedTree(this, offer, offer.root);
     }
     if (!this.#root?.layer) return;
     if (!this.isSigned) this.#compare(this.#root);
@@ -243,46 +226,31 @@ export class FlightTrust {
     this.#host.treeChanged();
   }
 
-  #fetchLayer(offer: Offer, bytes: Uint8Array): FollowedRoot {
-    const sinceMs = this.#parts.clock.nowMs();
-    const root: FollowedRoot = {
-      bytes,
-      sinceMs,
-      hex: offer.rootHex,
-      layer: undefined,
-      asked: new Set(),
-      askedMs: sinceMs,
-      pending: 0,
-    };
-    this.#askLayer(root, offer);
-    return root;
+  // ---- layers (FollowedTreeHost) ----
+
+  get clock(): Clock {
+    return this.#parts.clock;
   }
 
-  /** The first of those asked that answers counts. */
-  #askLayer(root: FollowedRoot, offer: Offer): void {
-    root.asked.add(offer.peer);
-    root.askedMs = this.#parts.clock.nowMs();
-    root.pending += 1;
-    const isOpen = () => (this.#root === root || this.#rival === root) && !this.#host.ended;
-    offer.peer.layer(offer).then(
-      (layer) => {
-        if (!isOpen() || root.layer) return;
-        root.layer = layer;
-        if (this.#root === root) this.#adopt(layer);
-        if (this.#isContradicted(root)) this.#drop(root);
-        this.follow();
-        this.#host.treeChanged();
-      },
-      () => {
-        root.pending -= 1;
-        if (!isOpen() || root.layer) return;
-        if (root.pending === 0 && this.#root === root) this.#root = undefined;
-        else if (root.pending === 0) this.#rival = undefined;
-        this.#host.useless(offer);
-        this.follow();
-        this.#host.treeChanged();
-      },
-    );
+  layerCame(tree: FollowedTree): void {
+    if (!this.#isOpen(tree)) return;
+    if (this.#root === tree && tree.layer) this.#adopt(tree.layer);
+    if (this.#isContradicted(tree)) this.#drop(tree);
+    this.follow();
+    this.#host.treeChanged();
+  }
+
+  layerFailed(tree: FollowedTree, offer: Offer, isLast: boolean): void {
+    if (!this.#isOpen(tree)) return;
+    if (isLast && this.#root === tree) this.#root = undefined;
+    else if (isLast) this.#rival = undefined;
+    this.#host.useless(offer);
+    this.follow();
+    this.#host.treeChanged();
+  }
+
+  #isOpen(tree: FollowedTree): boolean {
+    return (this.#root === tree || this.#rival === tree) && !this.#host.ended;
   }
 
   /** Offers of those that give hashes when asked. */
@@ -292,20 +260,19 @@ export class FlightTrust {
 
   /** A layer that is long in coming is asked of another; where nobody else states that root, another root is followed. */
   #hurry(): void {
-    const nowMs = this.#parts.clock.nowMs();
-    for (const root of [this.#root, this.#rival]) {
-      if (!root || root.layer || nowMs - root.askedMs < LAYER_MS) continue;
-      const others = [...this.#givers()].filter(({ closed, peer }) => !closed && !root.asked.has(peer));
-      const same = others.find(({ rootHex }) => rootHex === root.hex);
+    for (const tree of [this.#root, this.#rival]) {
+      if (!tree?.isLate) continue;
+      const others = [...this.#givers()].filter(({ closed, peer }) => !closed && !tree.wasAskedOf(peer));
+      const same = others.find(({ rootHex }) => rootHex === tree.hex);
       if (same) {
-        this.#askLayer(root, same);
-      } else if (root === this.#rival) {
+        tree.ask(same);
+      } else if (tree === this.#rival) {
         this.#rival = undefined;
         if (this.#root?.layer && !this.isSigned) this.#compare(this.#root);
       } else {
         const next = this.#roots.choose(others);
         if (!next?.root) continue;
-        this.#root = this.#fetchLayer(next, next.root);
+        this.#root = new FollowedTree(this, next, next.root);
         this.#host.treeChanged();
       }
     }
@@ -322,12 +289,12 @@ export class FlightTrust {
   }
 
   /** Whether whole peers state another root than the one followed, and where the two differ. */
-  #compare(root: FollowedRoot): void {
+  #compare(root: FollowedTree): void {
     if (!this.#rival && this.#rivals < MAX_RIVALS) {
       const offer = this.#roots.rival(this.#givers(), root.hex);
       if (!offer?.root) return;
       this.#rivals += 1;
-      this.#rival = this.#fetchLayer(offer, offer.root);
+      this.#rival = new FollowedTree(this, offer, offer.root);
       return;
     }
     const rival = this.#rival?.layer;
@@ -338,7 +305,7 @@ export class FlightTrust {
   }
 
   /** Whether the mirror has given a piece already that isn't as this tree says. A signed one is right whatever the mirror gives. */
-  #isContradicted({ hex, layer }: FollowedRoot): boolean {
+  #isContradicted({ hex, layer }: FollowedTree): boolean {
     if (!layer || hex === this.#roots.signedHex) return false;
     for (let piece = 0; piece < this.#host.pieces.count; piece += 1) {
       const word = this.words.of(piece);
@@ -347,7 +314,7 @@ export class FlightTrust {
     return false;
   }
 
-  #drop(root: FollowedRoot): void {
+  #drop(root: FollowedTree): void {
     if (this.#root === root) this.#dropRoot();
     else if (this.#rival === root) this.#dropRival();
   }
@@ -356,7 +323,7 @@ export class FlightTrust {
   #settle(piece: number, hash: Uint8Array): void {
     // Whatever becomes of the trees: this piece has told what it can.
     this.#differing.delete(piece);
-    const contradicted = (root: FollowedRoot | undefined) =>
+    const contradicted = (root: FollowedTree | undefined) =>
       root?.layer !== undefined && !sameBytes(hash, hashAt(root.layer, piece));
     if (contradicted(this.#rival)) this.#dropRival();
     if (contradicted(this.#root)) this.#dropRoot();
