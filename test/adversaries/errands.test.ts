@@ -72,6 +72,14 @@ const OTHERS: Readonly<Record<string, StartAdversary>> = {
   rejecter,
   trickler,
 };
+test('those that never give hashes hold up nobody that does, the mirror being dead: a second, once', async () => {
+  const scene = { honest: 1, seeders: 1, hostile: NEAR, mirrorIsDead: true };
+  const peaceful = await runErrand(scene, []);
+  const outcome = await runErrand(scene, [hashStaller]);
+  for (const { wants } of outcome.hostiles) expect(wants).toBeGreaterThan(0);
+  expect(outcome.tookMs).toBeLessThan(peaceful.tookMs + 1_000 + MOMENT_MS);
+});
+
 describe("false hashes as one's own word", () => {
   const scene = SCENES['a crowd of four that wants the same'] as SceneOptions;
   const large = FILES.filter(({ bytes }) => bytes.length > 512 * 1024);
