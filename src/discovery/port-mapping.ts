@@ -23,9 +23,10 @@ const LIFETIME_SECONDS = 7_200;
 /** Whatever the router says, renewals are neither a burden nor forgotten. */
 const MIN_RENEW_MS = 60_000;
 const MAX_RENEW_MS = (LIFETIME_SECONDS / 2) * 1_000;
-/** After a failure: the machine may have moved to another network. */
 const FIRST_RETRY_MS = 10 * 60_000;
 const MAX_RETRY_MS = 2 * 60 * 60_000;
+/** How often it is looked whether the machine is in another network than it was, or in one at last. */
+const LOOK_MS = 30_000;
 const STOP_TIMEOUT_MS = 2_000;
 /** For one try at all that a router might speak. */
 const TRY_TIMEOUT_MS = 20_000;
@@ -81,6 +82,8 @@ export class PortMapping implements AsyncDisposable {
   /** Takes back what was mapped. */
   #unmap: ((signal: AbortSignal) => Promise<unknown>) | undefined;
   #outerPort: number;
+  /** Who was asked last. */
+  #asked: Gateway | undefined;
   #failures = 0;
   #cancelTimer: (() => void) | undefined;
   #trying: Promise<void>;
@@ -107,10 +110,11 @@ export class PortMapping implements AsyncDisposable {
   }
 
   async #try(): Promise<void> {
-    const gateway = (this.#options.gateway ?? privateGateway)();
+    const gateway = this.#gateway();
+    this.#asked = gateway;
     if (!gateway) {
       this.#become({ state: 'needless' });
-      return this.#again(MAX_RETRY_MS);
+      return this.#again(Number.POSITIVE_INFINITY);
     }
     const signal = AbortSignal.any([this.#abort.signal, AbortSignal.timeout(TRY_TIMEOUT_MS)]);
     try {
@@ -190,12 +194,25 @@ export class PortMapping implements AsyncDisposable {
     return mapped;
   }
 
+  /** Tries again when the time has come, or as soon as the gateway is another one. */
   #again(delayMs: number): void {
-    if (this.#abort.signal.aborted) return;
     // Give or take a tenth: a house's machines don't all ask at once after its router was restarted.
-    this.#cancelTimer = this.#clock.after(delayMs * (0.9 + 0.2 * this.#draw()), () => {
-      this.#trying = this.#try();
+    this.#wait(this.#clock.nowMs() + delayMs * (0.9 + 0.2 * this.#draw()));
+  }
+
+  #wait(dueMs: number): void {
+    if (this.#abort.signal.aborted) return;
+    const leftMs = dueMs - this.#clock.nowMs();
+    this.#cancelTimer = this.#clock.after(Math.min(leftMs, LOOK_MS), () => {
+      const isMoved = !isSame(this.#gateway(), this.#asked);
+      if (isMoved) this.#failures = 0;
+      if (isMoved || this.#clock.nowMs() >= dueMs) this.#trying = this.#try();
+      else this.#wait(dueMs);
     });
+  }
+
+  #gateway(): Gateway | undefined {
+    return (this.#options.gateway ?? privateGateway)();
   }
 
   #become(status: PortMappingStatus): void {
@@ -205,4 +222,8 @@ export class PortMapping implements AsyncDisposable {
     diary.debug(`the router's port: ${JSON.stringify(status)}`);
     this.#options.changed?.(status);
   }
+}
+
+function isSame(a: Gateway | undefined, b: Gateway | undefined): boolean {
+  return a?.address === b?.address && a?.localAddress === b?.localAddress;
 }

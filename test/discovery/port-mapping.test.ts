@@ -10,6 +10,7 @@ import { PlayedIgd, PlayedPcpRouter } from './played-router.ts';
 import { HandClock } from './playground.ts';
 
 const MINUTE = 60_000;
+const LOOK_MS = 30_000;
 const GATEWAY: Gateway = { address: '127.0.0.1', localAddress: '127.0.0.1', prefixBits: 8 };
 /** Where nobody listens: the refusal comes at once. */
 const NOBODY = { host: '127.0.0.1', port: 1 };
@@ -46,9 +47,9 @@ class Stage implements AsyncDisposable {
     return this.#seen.shift() as PortMappingStatus;
   }
 
-  /** Until nothing is under way but the wait for the next renewal. */
+  /** Until nothing is under way: it only looks from time to time. */
   async rests(): Promise<void> {
-    await eventually('it waits for the renewal', async () => (await this.clock.nextMs()) === 60 * MINUTE);
+    await eventually('it rests', async () => (await this.clock.nextMs()) === LOOK_MS);
   }
 
   /** Lets timers run as they come due, until `done`. */
@@ -77,9 +78,12 @@ describe('PortMapping', () => {
       const stage = new Stage({ pcpPort: router.port });
       expect(await stage.next()).toEqual({ state: 'mapped', by: kind, outer: OUTER });
       expect(router.lifetimes.at(-1)).toBe(7_200);
-      expect(await stage.clock.nextMs()).toBe(60 * MINUTE);
+      await stage.rests();
       const before = router.requests.length;
-      stage.clock.advance(60 * MINUTE);
+      stage.clock.advance(60 * MINUTE - 1);
+      expect(await stage.clock.nextMs()).toBe(1);
+      expect(router.requests.length).toBe(before);
+      stage.clock.advance(1);
       await stage.rests();
       expect(router.requests.length).toBeGreaterThan(before);
       await stage.mapping[Symbol.asyncDispose]();
@@ -107,7 +111,9 @@ describe('PortMapping', () => {
       router.lifetimeSeconds = lifetimeSeconds;
       await using stage = new Stage({ pcpPort: router.port });
       await stage.next();
-      expect(await stage.clock.nextMs()).toBe(minutes * MINUTE);
+      await stage.rests();
+      stage.clock.advance(minutes * MINUTE - 1);
+      expect(await stage.clock.nextMs()).toBe(1);
     }
   });
 
@@ -211,6 +217,27 @@ describe('PortMapping', () => {
   test('with a public address, or no router, there is nothing to ask for', async () => {
     await using stage = new Stage({ gateway: () => undefined });
     expect(stage.mapping.status()).toEqual({ state: 'needless' });
+  });
+
+  test('a machine that gets into a network, or into another one, asks there', async () => {
+    using one = await PlayedPcpRouter.start('PCP');
+    let gateway: Gateway | undefined;
+    await using stage = new Stage({ pcpPort: one.port, gateway: () => gateway });
+    expect((await stage.next()).state).toBe('needless');
+    await stage.rests();
+    expect(one.requests).toHaveLength(0);
+    gateway = GATEWAY;
+    stage.clock.advance(LOOK_MS);
+    expect(await stage.next()).toMatchObject({ state: 'mapped' });
+    await stage.rests();
+    one.outerPort = 50_000;
+    gateway = { ...GATEWAY, localAddress: '127.0.0.3' };
+    stage.clock.advance(LOOK_MS);
+    expect(await stage.next()).toMatchObject({ outer: { port: 50_000 } });
+    await stage.rests();
+    stage.clock.advance(LOOK_MS);
+    await stage.rests();
+    expect(one.requests).toHaveLength(2);
   });
 
   describe('routers that are not what they seem', () => {
