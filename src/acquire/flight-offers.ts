@@ -36,11 +36,13 @@ export class FlightOffers {
     return this.#ids.keys();
   }
 
-  add(offer: Offer): void {
-    if (this.#ids.has(offer)) return;
+  /** False when it is known already: it says more now. */
+  add(offer: Offer): boolean {
+    if (this.#ids.has(offer)) return false;
     this.#ids.set(offer, this.#nextId);
     this.#byId.set(this.#nextId, offer);
     this.#nextId += 1;
+    return true;
   }
 
   /** What was asked of it is missing again. */

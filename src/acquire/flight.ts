@@ -46,6 +46,8 @@ const SILENCE_MS = 8_000;
 const QUIET_MS = 1_000;
 /** What others claim comes in bursts: one plan for all that comes within this time. */
 const FELLOWS_MS = 20;
+/** What peers that wait for work have got since they were last heard of: it can wait for what others say just then. */
+const NEWS_MS = 3;
 /** On a fast link pieces come in bursts, too. */
 const PIECES_MS = 4;
 const PEEK_BYTES = 16 * 1024;
@@ -212,9 +214,12 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
 
   offered(offer: Offer): void {
     if (this.ended) return;
-    this.#offers.add(offer);
+    const isNew = this.#offers.add(offer);
     this.#trust.heard(offer);
-    this.#planSoon();
+    if (isNew) return this.#planSoon();
+    // In a crowd every piece of everybody is such an event, and many come in one turn of the event loop.
+    const isBusy = offer.peer.queuedBytes > 0;
+    this.#planBy(this.#parts.clock.nowMs() + (isBusy ? FELLOWS_MS : NEWS_MS));
   }
 
   gone(offer: Offer): void {
