@@ -8,6 +8,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { reportApt } from './apt-report.ts';
 import { reportCrowd } from './crowd-report.ts';
+import { reportDhtIdle } from './dht-idle-report.ts';
 import { markdownTable } from './lib/markdown.ts';
 import { type BenchResult, newestResult, resultsDir } from './lib/results.ts';
 import { reportMakeTorrent } from './make-torrent-report.ts';
@@ -25,6 +26,7 @@ function main(): void {
     section('peer-to-peer', 'From one node to another', reportPeerToPeer),
     section('crowd', 'Crowds on lines of 20 Mbit/s', reportCrowd),
     section('start-up', 'Start and idle memory', reportStartUp),
+    section('dht-idle', 'Idle in a DHT', reportDhtIdle),
     section('make-torrent', 'make-torrent', reportMakeTorrent),
     section('micro', 'Inner loops', reportMicro),
   ]
