@@ -256,8 +256,7 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
     if (this.pieces.isSingle) return this.#check(offer);
     this.#keep(piece, origin === FROM_ROOT && this.#trust.isSigned ? 'signed' : 'peer');
     this.#shareOn(piece);
-    // While half of what it may be asked for is still on its way, asking for more can wait for the next pieces.
-    const isBusy = offer.peer.queuedBytes >= offer.peer.roomBytes();
+    const isBusy = staysBusy(offer);
     this.moved(!isBusy);
     if (isBusy) this.#planBy(this.#parts.clock.nowMs() + PIECES_MS);
   }
@@ -765,6 +764,13 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
     const known = dateMs ?? Math.floor(this.#startedWallMs / 1000) * 1000;
     return this.#unproven() ? known - 1000 : known;
   }
+}
+
+/** Half of what the peer may be asked for is still on its way, and lasts: asking for more can wait for the next pieces. */
+function staysBusy({ peer }: Offer): boolean {
+  const bytesPerSecond = peer.bytesPerSecond();
+  if (bytesPerSecond === undefined) return false;
+  return peer.queuedBytes >= Math.max(peer.roomBytes(), (bytesPerSecond * 2 * PIECES_MS) / 1000);
 }
 
 function sameBytes(a: Uint8Array, b: Uint8Array): boolean {

@@ -316,6 +316,32 @@ describe('a flight with peers', () => {
     expect(a.moved.up + b.moved.up).toBeWithin(16 * MIB, 17 * MIB);
   });
 
+  test('on a fast link pieces are planned for in bursts, and the link never runs dry', async () => {
+    await using world = new World();
+    const rate = { bytesPerSecond: 128 * MIB, latencyMs: 1 };
+    const [a, b] = [world.node('10.0.0.1', rate), world.node('10.0.0.2', rate)];
+    const file = poolFile(64 * MIB);
+    a.keep(file);
+    b.mirror.dead = true;
+    b.meet(a);
+    await world.clock.run(200);
+    // Asked once a plan.
+    let plans = 0;
+    const { swarms } = b;
+    const answersUntilMs = swarms.answersUntilMs.bind(swarms);
+    swarms.answersUntilMs = (want) => {
+      plans += 1;
+      return answersUntilMs(want);
+    };
+    const before = world.clock.nowMs();
+    using content = await world.until(b.open(file));
+    while (b.landed.length === 0) await world.clock.run(5);
+    expect(content.available).toBe(file.bytes.length);
+    expect(world.clock.nowMs() - before).toBeLessThan(530);
+    // Of 256 pieces; in the first quarter of a second the rate is not known.
+    expect(plans).toBeLessThan(225);
+  });
+
   test('the mirror rests while peers suffice', async () => {
     await using world = new World();
     const [a, b] = [world.node('10.0.0.1', { latencyMs: 1 }), world.node('10.0.0.2', { latencyMs: 1 })];

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from 'bun:test';
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import type { HashOrder } from '../../src/acquire/hash-worker.ts';
 import { Hasher } from '../../src/acquire/hasher.ts';
 import { sha256Of } from '../../src/lib/sha256.ts';
 import { LayerBuilder } from '../../src/torrent/layer-builder.ts';
@@ -42,6 +43,22 @@ describe('Hasher', () => {
       }
       expect(await whole.finish(SIZE)).toBe(KEY);
     }
+  });
+
+  test('the thread is woken seldom: at first each MiB, then each eighth of what it knows of', async () => {
+    const told: number[] = [];
+    class Told extends Hasher {
+      override order(order: HashOrder): void {
+        if (order.op === 'grow') told.push(order.to);
+      }
+    }
+    await using hasher = new Told();
+    const whole = hasher.whole(0);
+    for (let to = 0; to <= 1024 * MIB; to += MIB / 4) whole.grow(to);
+    expect(told.slice(0, 3)).toEqual([MIB, 2 * MIB, 3 * MIB]);
+    const steps = told.map((to, at) => to - (told[at - 1] ?? 0));
+    expect(Math.max(...steps)).toBe(8 * MIB);
+    expect(told.length).toBeLessThan(160);
   });
 
   test('finish() without grow(), and of an empty file', async () => {
