@@ -179,7 +179,7 @@ export async function startDaemon(settings: Settings): Promise<Daemon> {
   loopGuard.listensOn(server.address.host, server.address.port);
 
   peers = listenForPeers(swarms, settings);
-  const portMapping = openPortMapping(settings, peers, reachability, clock);
+  const portMapping = openPortMapping(settings, peers, reachability, () => trackerClient?.announceNow());
   if (portMapping) stack.use(portMapping);
   const { withTracker: listen, stateDir } = settings;
   const tracker = listen && stack.use(await startTracker({ listen, stateDir }));
@@ -310,17 +310,21 @@ function openDht(
   });
 }
 
-/** Not where nobody could come by it: from elsewhere than this machine, or over IPv4. */
+/** Not where nobody could come by it: from elsewhere than this machine, or over IPv4. `moved`: the port is another. */
 function openPortMapping(
   settings: Settings,
   { host, port }: HostPort,
   reachability: Reachability,
-  clock: Clock,
+  moved: () => void,
 ): PortMapping | undefined {
   const isOpen = host === '::' || (!host.includes(':') && !isLoopbackAddress(host));
   if (!settings.portMapping || settings.privacy === 'lan' || !isOpen) return undefined;
-  const changed = (status: PortMappingStatus) => reachability.routerSays(status);
-  return new PortMapping({ port, clock, withUdp: settings.dht, changed });
+  const changed = (status: PortMappingStatus) => {
+    const before = reachability.outerPort;
+    reachability.routerSays(status);
+    if (reachability.outerPort !== before) moved();
+  };
+  return new PortMapping({ port, clock: systemClock, withUdp: settings.dht, changed });
 }
 
 /** Each of the operator's trackers is a place to meet by itself; so is our own. */

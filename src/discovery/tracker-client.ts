@@ -17,7 +17,7 @@ import type { Announcing } from './announcing.ts';
 import { mayName } from './reach.ts';
 import type { Family, Resolve } from './tracker-addresses.ts';
 import { type HeardAnnounce, isTrackerUrl, TrackerExchange } from './tracker-exchange.ts';
-import { type TrackerStatus, TrackerTally } from './tracker-tally.ts';
+import { hasCounts, type TrackerStatus, TrackerTally } from './tracker-tally.ts';
 import { TrackerTask } from './tracker-task.ts';
 import { TrackerTiers } from './tracker-tiers.ts';
 
@@ -210,6 +210,7 @@ export class TrackerClient implements AsyncDisposable {
       if (line.failing) diary.info(`${quoteRemote(url)} answers`);
       line.failing = false;
       this.#take(line, task, url, heard);
+      if (!hasCounts(heard.answer)) void this.#scrape(task, url);
       return undefined;
     } catch (error) {
       announcing.failed(clock.nowMs(), this.#draw());
@@ -234,6 +235,17 @@ export class TrackerClient implements AsyncDisposable {
     const peers = peersOf(answer, MAX_PEERS).filter((peer) => mayName(reach, peer));
     diary.debug(`${quoteRemote(url)} names ${peers.length} peers of ${task.infoHash}`);
     if (peers.length > 0 && this.#isOurs(line, task)) found(task.infoHash, peers, line.list);
+  }
+
+  /** For the status: a tracker that tells no numbers with the peers may tell them by themselves (BEP 48). */
+  async #scrape({ infoHash, family }: TrackerTask, url: string): Promise<void> {
+    try {
+      const wanted = [Uint8Array.fromHex(infoHash)];
+      const [entry] = await this.#exchange.scrape(url, family, wanted, this.#abort.signal);
+      if (entry) this.#tally.counted(url, family, infoHash, entry);
+    } catch (error) {
+      diary.debug(`could not scrape ${quoteRemote(url)}:`, (error as Error).message);
+    }
   }
 
   /** It wasn't left meanwhile. */

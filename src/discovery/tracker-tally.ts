@@ -28,8 +28,17 @@ export class TrackerTally {
   answered(url: string, family: Family, infoHash: string, answer: AnnounceAnswer): void {
     const tally = this.#tally(url);
     tally.working.add(family);
-    tally.peers.set(`${infoHash} ${family}`, (answer.complete ?? 0) + (answer.incomplete ?? 0));
     tally.failing.delete(family);
+    if (hasCounts(answer)) this.counted(url, family, infoHash, answer);
+  }
+
+  counted(
+    url: string,
+    family: Family,
+    infoHash: string,
+    { complete = 0, incomplete = 0 }: Pick<AnnounceAnswer, 'complete' | 'incomplete'>,
+  ): void {
+    this.#tally(url).peers.set(`${infoHash} ${family}`, complete + incomplete);
   }
 
   failed(url: string, family: Family, reason: string): void {
@@ -61,4 +70,9 @@ export class TrackerTally {
     }
     return tally;
   }
+}
+
+/** Whether the tracker says how many it knows; many do. */
+export function hasCounts({ complete, incomplete }: AnnounceAnswer): boolean {
+  return complete !== undefined || incomplete !== undefined;
 }

@@ -1,9 +1,14 @@
 import { describe, expect, test } from 'bun:test';
+import { writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { type FetchOptions, fetchAnswer } from '../../src/discovery/fetch-answer.ts';
 import type { Reach } from '../../src/discovery/reach.ts';
 import { ProtocolError, UnavailableError } from '../../src/lib/errors.ts';
+import { run } from '../fixtures/run.ts';
+import { tempDir } from '../fixtures/temp-dir.ts';
+import { CERTIFICATE } from '../fixtures/tls-tracker.ts';
 import { errorOf } from '../fixtures/world.ts';
 
 type Play = (request: IncomingMessage, response: ServerResponse) => void;
@@ -179,5 +184,21 @@ describe('fetchAnswer()', () => {
     const fetched = errorOf(stage.fetch('public.a.example.org', { signal: abort.signal }));
     abort.abort(reason);
     expect(await fetched).toBe(reason);
+  });
+
+  test('over https it is the name that the certificate must have, though the address is dialled', async () => {
+    using directory = tempDir('tls');
+    const certificate = join(directory.path, 'certificate.pem');
+    writeFileSync(certificate, CERTIFICATE);
+    const script = join(import.meta.dir, '../fixtures/tls-tracker.ts');
+    const command = [process.execPath, script, 'tracker.example.org', 'other.example.org'];
+    const trusting = await run(command, { env: { NODE_EXTRA_CA_CERTS: certificate } });
+    expect(trusting.stdout.trim().split('\n')).toEqual([
+      'dtracker.example.org',
+      'ERR_TLS_CERT_ALTNAME_INVALID',
+    ]);
+    const wary = await run(command);
+    expect(wary.stdout).toContain('DEPTH_ZERO_SELF_SIGNED_CERT');
+    expect(wary.stdout).not.toContain('dtracker');
   });
 });

@@ -26,6 +26,9 @@ export class PlayedTracker implements AsyncDisposable {
   readonly #asked: Asked[] = [];
   #waiting: (() => void)[] = [];
   url = '';
+  readonly #scraped: ServerResponse[] = [];
+  /** Whether scrapes are for the test to answer; else there is no such page. */
+  playsScrape = false;
   /** Whether `stopped` is for the test to see and to answer, too. */
   playsStopped = false;
 
@@ -48,6 +51,16 @@ export class PlayedTracker implements AsyncDisposable {
     return this.#asked.shift() as Asked;
   }
 
+  /** The next scrape, when it has come. */
+  async scraped(): Promise<ServerResponse> {
+    while (this.#scraped.length === 0) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#waiting.push(resolve);
+      await promise;
+    }
+    return this.#scraped.shift() as ServerResponse;
+  }
+
   get unread(): number {
     return this.#asked.length;
   }
@@ -61,6 +74,12 @@ export class PlayedTracker implements AsyncDisposable {
 
   #take(url: string, from: string, response: ServerResponse): void {
     const [path = '', query = ''] = url.split('?', 2);
+    if (path.startsWith('/scrape')) {
+      if (!this.playsScrape) return void response.writeHead(404).end();
+      this.#scraped.push(response);
+      for (const resolve of this.#waiting.splice(0)) resolve();
+      return;
+    }
     const give: Asked['give'] = (peers, intervalSeconds = 900) => {
       response.end(encodeAnnounceAnswer({ intervalSeconds, ...encodeCompactPeers(peers) }));
     };

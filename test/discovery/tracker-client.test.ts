@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'bun:test';
 import { encodeCompactPeers } from '../../src/announce/compact-peers.ts';
 import { encodeAnnounceAnswer } from '../../src/announce/http.ts';
+import { encodeScrapeAnswer } from '../../src/announce/scrape.ts';
 import type { UdpAnnounce } from '../../src/announce/udp.ts';
 import {
   TrackerClient,
@@ -9,6 +10,7 @@ import {
 } from '../../src/discovery/tracker-client.ts';
 import type { HostPort } from '../../src/lib/host-port.ts';
 import { startTracker } from '../../src/tracker/server.ts';
+import { eventually } from '../fixtures/eventually.ts';
 import { HandClock, PlayedTracker, PlayedUdpTracker } from './playground.ts';
 
 const A = 'aa'.repeat(20);
@@ -435,6 +437,20 @@ describe('TrackerClient', () => {
       await stage.found();
       expect(await stage.clock.nextMs()).toBe(60 * MINUTE);
     });
+  });
+
+  test('scrapes a tracker that counts nobody in its announces, for the status', async () => {
+    await using tracker = await PlayedTracker.start();
+    tracker.playsScrape = true;
+    await using stage = new Stage([tracker.url]);
+    stage.client.setSwarms([A]);
+    (await tracker.asked()).give([peer]);
+    await stage.found();
+    const scrape = await tracker.scraped();
+    const infoHash = Uint8Array.fromHex(A);
+    scrape.end(encodeScrapeAnswer([{ infoHash, complete: 0, downloaded: 0, incomplete: 7 }]));
+    await eventually('it is counted', () => stage.client.status()[0]?.peers === 7);
+    expect(stage.client.status()).toEqual([{ url: tracker.url, state: 'working', peers: 7 }]);
   });
 
   test('hands on the address that the tracker saw (BEP 24)', async () => {
