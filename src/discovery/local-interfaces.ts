@@ -34,7 +34,7 @@ export function localInterfaces(): LocalInterface[] {
   for (const [label, infos = []] of Object.entries(networkInterfaces())) {
     // "eth0:1" is a second name for an address of eth0.
     const name = label.replace(/:.*$/, '');
-    if (!isSuitable(name)) continue;
+    if (infos.some(({ internal }) => internal) || !isSuitable(name)) continue;
     const addresses = byName.get(name) ?? [];
     for (const { address, family, cidr } of infos)
       addresses.push({ address, family: family === 'IPv4' ? 4 : 6, prefixBits: prefixBitsOf(cidr, family) });
@@ -88,6 +88,7 @@ function flagsOf(name: string): number {
   try {
     return Number(readFileSync(`/sys/class/net/${name}/flags`, 'utf8').trim());
   } catch {
-    return 0; // gone meanwhile
+    // Gone meanwhile, or sysfs is that of another network namespace: sending will show.
+    return IFF_MULTICAST;
   }
 }

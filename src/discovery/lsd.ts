@@ -86,6 +86,8 @@ export class Lsd implements Disposable {
   readonly #news = new Map<string, News>();
   #second = { sinceMs: 0, datagrams: 0 };
   #isDeaf = false;
+  /** Of a flood: whoever sends one goes on with it. */
+  #hasWarned = false;
   #cancelTell: (() => void) | undefined;
   #cancelSay: (() => void) | undefined;
   #cancelRefresh: (() => void) | undefined;
@@ -209,7 +211,10 @@ export class Lsd implements Disposable {
     if (nowMs - this.#second.sinceMs >= 1_000) this.#second = { sinceMs: nowMs, datagrams: 0 };
     this.#second.datagrams += 1;
     if (this.#second.datagrams <= FLOOD_A_SECOND) return false;
-    diary.warn(`more than ${FLOOD_A_SECOND} announces a second: not listening for ${DEAF_MS / 1000} s`);
+    const line = `more than ${FLOOD_A_SECOND} announces a second: not listening for ${DEAF_MS / 1000} s`;
+    if (this.#hasWarned) diary.debug(line);
+    else diary.warn(line);
+    this.#hasWarned = true;
     this.#isDeaf = true;
     this.#second = { sinceMs: nowMs, datagrams: 0 };
     this.#port.deafen();
