@@ -33,8 +33,9 @@ const TAIL = `
   6771) and need no setting. A firewall must let that in, and TCP on the port of \`--peer-listen\`. Machines in a subnet of this one's
   own interfaces count as near; with \`--no-lan\` only those with private addresses do.
 - **DHT**: the mainline DHT of BitTorrent, over IPv4 only, by UDP on the port of \`--peer-listen\`. Nothing is sent before
-  an archive is in use whose swarm is looked for. \`privacy = "lan"\` does without it, too. \`dht_bootstrap = []\` asks
-  only the nodes that are known from earlier.
+  an archive is in use whose swarm is looked for. \`privacy = "lan"\` does without it, too. Found there are
+  public archives and those of a \`.dtorrent\`; archives that only \`--share\` names are not, unless \`--dht-bootstrap\` says
+  which DHT it is. \`dht_bootstrap = []\` asks only the nodes that are known from earlier.
 - **Port mapping**: a machine with a private address asks its router for a port (TCP, and UDP for the DHT) for others to
   come in by; renewed while the daemon runs, given back at its end. Not with \`privacy = "lan"\`, nor where
   \`--peer-listen\` is on loopback or has IPv6 only.

@@ -13,7 +13,7 @@ import { Catalogue } from './archive/catalogue.ts';
 import { type Entry, type Location, locationName } from './archive/entry.ts';
 import { Refresh } from './archive/refresh.ts';
 import { parseShareRule } from './archive/sharing.ts';
-import { DEFAULT_WAN_UPLOAD, type Settings } from './config/settings.ts';
+import { DEFAULT_WAN_UPLOAD, SETTINGS, type Settings } from './config/settings.ts';
 import { Dht } from './discovery/dht.ts';
 import { Lsd } from './discovery/lsd.ts';
 import { openLsdSockets } from './discovery/lsd-sockets.ts';
@@ -127,8 +127,9 @@ export async function startDaemon(settings: Settings): Promise<Daemon> {
   const dtorrents = settings.torrents.map(readDtorrent);
   for (const dtorrent of dtorrents) listed.add(dtorrent);
 
+  const listedIdentities = () => dtorrents.flatMap((dtorrent) => listed.identities(dtorrent));
   const identities = (): Map<string, ArchiveIdentity> => {
-    const all = [...catalogue.identities(), ...dtorrents.flatMap((d) => listed.identities(d))];
+    const all = [...catalogue.identities(), ...listedIdentities()];
     return new Map(all.map((identity) => [swarmInfoHash(identity), identity]));
   };
   let dht: Dht | undefined;
@@ -204,13 +205,19 @@ export async function startDaemon(settings: Settings): Promise<Daemon> {
   if (dht) stack.use(dht);
   lan = openLsd(settings, peers, swarms, clock);
   if (lan) stack.use(lan);
+  // Whoever looks for an info-hash in the public DHT finds us there, and can guess the names of a company's archive. In
+  // a DHT that the operator chose he meets whom he wants to meet; a .dtorrent was made to be found.
+  const isOwnDht =
+    settings.dhtBootstrap.length > 0 && settings.dhtBootstrap !== SETTINGS.dhtBootstrap.initial;
+  const findable = () =>
+    [...catalogue.identities().filter(({ isPublic }) => isPublic), ...listedIdentities()].map(swarmInfoHash);
   const join = () => {
     const own = [...identities()].map(([infoHash, identity]) => ({ infoHash, info: swarmInfo(identity) }));
     const infoHashes = own.map(({ infoHash }) => infoHash);
     swarms.join(own);
     trackerClient?.setSwarms(infoHashes);
     lan?.setSwarms(infoHashes);
-    dht?.setSwarms(infoHashes);
+    dht?.setSwarms(isOwnDht ? infoHashes : findable());
   };
   join();
   stack.defer(catalogue.onChange(join));

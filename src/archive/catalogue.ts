@@ -74,6 +74,8 @@ export interface Validators {
 export interface UsedIdentity extends ArchiveIdentity {
   /** Hexadecimal. */
   readonly infoHash: string;
+  /** A public archive's key signed it; else it is shared because the operator said so. */
+  readonly isPublic: boolean;
 }
 
 export interface ReleaseSummary {
@@ -323,7 +325,9 @@ export class Catalogue implements AsyncDisposable {
       for (const architecture of [...this.#architectures(held), ALL]) {
         const infoHash = this.#swarm(held, architecture);
         if (infoHash === undefined) continue;
-        used.set(infoHash, { ...archiveIdentity(held.release, architecture, held.place.base), infoHash });
+        const identity = archiveIdentity(held.release, architecture, held.place.base);
+        const isPublic = held.verdict.status === 'public' || used.get(infoHash)?.isPublic === true;
+        used.set(infoHash, { ...identity, infoHash, isPublic });
       }
     }
     return [...used.values()];

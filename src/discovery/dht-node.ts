@@ -99,7 +99,7 @@ export class DhtNode implements AsyncDisposable {
     this.#standing = standing;
     this.#gate = gate;
     this.#pingBack = new Budget(PING_BACK.burst, PING_BACK.perSecond, options.clock.nowMs());
-    this.#file = new DhtFile(options.stateDir);
+    this.#file = new DhtFile(options.stateDir, options.bootstrap);
     const { id, nodes } = this.#file.read();
     this.#kept = nodes;
     this.#id = id === undefined ? randomId() : Uint8Array.fromHex(id);

@@ -486,7 +486,7 @@ describe('Catalogue and swarms', () => {
       'h/debian-security/dists/bookworm-security',
     );
     expect(catalogue.identities()).toEqual([
-      { origin: 'Debian', codename: 'bookworm', architecture: 'all', infoHash: ALL },
+      { origin: 'Debian', codename: 'bookworm', architecture: 'all', infoHash: ALL, isPublic: true },
     ]);
     await arrive(catalogue, main.gz);
     expect(catalogue.identities().map(({ infoHash }) => infoHash)).toEqual([AMD64, ALL]);
@@ -505,7 +505,9 @@ describe('Catalogue and swarms', () => {
   test('unless the operator shares it', async () => {
     const catalogue = catalogueWith({ shareRules: [parseShareRule(`http://${BASE}`)] });
     put(catalogue, { files: releaseFiles(main) }, DIST, UNKNOWN);
-    expect(catalogue.identities()).toHaveLength(1);
+    expect(catalogue.identities()).toMatchObject([{ isPublic: false }]);
+    catalogue.judge(locationOf(`${DIST}/InRelease`), PUBLIC);
+    expect(catalogue.identities()).toMatchObject([{ isPublic: true }]);
   });
 
   test('judge() makes an archive shareable when its signature came, or not any more', () => {

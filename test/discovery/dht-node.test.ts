@@ -77,18 +77,20 @@ describe('DhtNode', () => {
     expect([await node.join(), node.nodes]).toEqual([false, 0]);
   });
 
-  test('knows after a restart whom to ask, without a bootstrap node', async () => {
+  test('knows after a restart whom to ask, though the bootstrap node is gone', async () => {
     using dir = tempDir('dht-node');
     await using nodes = new Nodes();
     const all = await nodes.network(6);
     const [first, third] = [all[0], all[2]] as [DhtNode, DhtNode];
     await third.lookUp(A, 4001);
-    const before = await nodes.start('127.0.2.1', [first.address], { stateDir: dir.path });
+    const bootstrap = [first.address];
+    const before = await nodes.start('127.0.2.1', bootstrap, { stateDir: dir.path });
     await before.join();
     const { id } = before;
     await before[Symbol.asyncDispose]();
+    await first[Symbol.asyncDispose]();
 
-    const after = await nodes.start('127.0.2.1', [NOBODY], { stateDir: dir.path, clock: hasty });
+    const after = await nodes.start('127.0.2.1', bootstrap, { stateDir: dir.path, clock: hasty });
     expect(after.id).toBe(id);
     expect(await after.join()).toBe(true);
     await after.lookUp(A, 4002);
@@ -98,7 +100,7 @@ describe('DhtNode', () => {
   test('keeps yesterday’s nodes when it met nobody today', async () => {
     using dir = tempDir('dht-node');
     await using nodes = new Nodes();
-    const kept = { id: A, nodes: [{ host: '127.0.3.3', port: 9 }] };
+    const kept = { id: A, bootstrap: '127.0.0.1:9', nodes: [{ host: '127.0.3.3', port: 9 }] };
     writeFileSync(join(dir.path, 'dht.json'), JSON.stringify(kept));
     const node = await nodes.start('127.0.2.1', [NOBODY], { stateDir: dir.path });
     await node[Symbol.asyncDispose]();

@@ -3,16 +3,22 @@
  * a DHT's address and a mirror. Every node has an address of its own, far from the others.
  */
 import { expect, test } from 'bun:test';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { swarmInfoHash } from '../../src/torrent/archive-identity.ts';
 import { bytesOf, expectRight, QUICK, testArchive } from '../fixtures/archive.ts';
-import type { Daemon } from '../fixtures/daemon.ts';
+import { Daemon, DEBTORRENT } from '../fixtures/daemon.ts';
 import { eventually } from '../fixtures/eventually.ts';
 import { LibtorrentDht } from '../fixtures/libtorrent-dht.ts';
 import { MirrorServer } from '../fixtures/mirror-server.ts';
 import { Network } from '../fixtures/network.ts';
+import { runWell } from '../fixtures/run.ts';
 import { connected, inSwarm, Scene } from '../fixtures/scene.ts';
+import { tempDir } from '../fixtures/temp-dir.ts';
 
 const NODES = 20;
+/** As /proc/net/udp has the local port. */
+const UDP_9989 = ':2705 ';
 /** Look-ups of libtorrent take seconds each, and nodes are announced when they come to it. */
 const LIMIT_MS = 60_000;
 
@@ -76,4 +82,37 @@ test('two daemons that share nothing but a DHT find each other and share', async
   const { bytes, peers } = await second.daemon.status();
   expect(bytes.fromPeers).toBeGreaterThan(bytesOf(archive, QUICK) / 8);
   expect(peers.map(({ address }) => address)).toEqual([first.daemon.peerAddress]);
+});
+
+test('only what is public goes into the public DHT: not an archive that --share names', async () => {
+  await using network = await Network.open({ reach: 'wide' });
+  const archive = await testArchive();
+  await using scene = Scene.around(archive, await MirrorServer.start(archive.root, network.address));
+  const machine = await network.machine();
+  // From here nobody of the public DHT can be reached; whether somebody would be asked shows in the open port.
+  const isOpen = async () =>
+    (await runWell([...machine.prefix, 'cat', '/proc/net/udp'])).stdout.includes(UDP_9989);
+
+  using dir = tempDir('dht-interop');
+  const torrent = join(dir.path, 'public.dtorrent');
+  const index = join(dir.path, 'Packages');
+  writeFileSync(index, `Package: a\nFilename: pool/a.deb\nSize: 1\nSHA256: ${'ab'.repeat(32)}\n`);
+  const identity = ['--origin', 'Public', '--codename', 'one', '--architecture', 'amd64'];
+  await runWell([...DEBTORRENT, 'make-torrent', index, '--out', torrent, ...identity]);
+
+  {
+    await using daemon = await Daemon.start({
+      machine,
+      mirror: scene.mirror,
+      share: archive.origin,
+      args: ['--dht'],
+    });
+    await scene.apt(daemon, { prefix: machine.prefix });
+    await inSwarm(scene, daemon);
+    expect((await daemon.status()).dht).toEqual({ nodes: 0, readOnly: false });
+    expect(await isOpen()).toBe(false);
+  }
+  await using daemon = await Daemon.start({ machine, args: ['--dht', '--torrent', torrent] });
+  await eventually('the port of the DHT is open', isOpen);
+  expect((await daemon.status()).dht).toEqual({ nodes: 0, readOnly: false });
 });
