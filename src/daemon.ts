@@ -180,7 +180,10 @@ export async function startDaemon(settings: Settings): Promise<Daemon> {
   loopGuard.listensOn(server.address.host, server.address.port);
 
   peers = listenForPeers(swarms, settings);
-  const portMapping = openPortMapping(settings, peers, reachability, () => trackerClient?.announceNow());
+  const portMapping = openPortMapping(settings, peers, reachability, () => {
+    trackerClient?.announceNow();
+    dht?.announceNow();
+  });
   if (portMapping) stack.use(portMapping);
   const { withTracker: listen, stateDir } = settings;
   const tracker = listen && stack.use(await startTracker({ listen, stateDir }));
