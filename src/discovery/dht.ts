@@ -13,6 +13,8 @@ export const FEW_PEERS = 4;
 /** How long after nobody answered we try again, doubled each time up to the last. */
 const FIRST_REJOIN_MS = 15_000;
 const LAST_REJOIN_MS = 15 * 60_000;
+/** From one swarm's look-up to the next one's, so that a small DHT's nodes aren't asked more than the gate lets pass. */
+export const PAUSE_MS = 2_000;
 /** An impatient look-up comes no sooner than this after the last. */
 const IMPATIENT_MS = 60_000;
 
@@ -102,7 +104,7 @@ export class Dht implements AsyncDisposable {
       this.#cancelTimer = clock.after(waitMs, () => this.#run());
       return;
     }
-    this.#work = this.#lookUpDue()
+    this.#work = this.#lookUpNext()
       .catch((error: Error) => this.#fail(error))
       .finally(() => {
         this.#work = undefined;
@@ -110,7 +112,8 @@ export class Dht implements AsyncDisposable {
       });
   }
 
-  async #lookUpDue(): Promise<void> {
+  /** The swarm that has been due for longest; others wait a moment. */
+  async #lookUpNext(): Promise<void> {
     const { clock, draw = Math.random } = this.#options;
     const node = await this.#opened();
     if (!node || this.#stopped) return;
@@ -119,13 +122,14 @@ export class Dht implements AsyncDisposable {
       diary.info(`in the DHT with ${node.nodes} nodes, by UDP at ${formatHostPort(node.address)}`);
     this.#isAlone = false;
     this.#timesAlone = 0;
-    for (const [infoHash, looking] of this.#swarms) {
-      if (looking.nextMs > clock.nowMs()) continue;
-      await node.lookUp(infoHash, this.#options.port());
-      if (this.#stopped) return;
-      this.#lastLookUpMs = clock.nowMs();
-      looking.done(this.#options.peersIn(infoHash) < FEW_PEERS, clock.nowMs(), draw());
-    }
+    const next = [...this.#swarms].toSorted(([, a], [, b]) => a.nextMs - b.nextMs)[0];
+    if (!next) return;
+    const [infoHash, looking] = next;
+    await node.lookUp(infoHash, this.#options.port());
+    const now = clock.nowMs();
+    this.#lastLookUpMs = now;
+    looking.done(this.#options.peersIn(infoHash) < FEW_PEERS, now, draw());
+    for (const other of this.#swarms.values()) if (other !== looking) other.postpone(now + PAUSE_MS);
   }
 
   async #opened(): Promise<NodeInUse | undefined> {
