@@ -11,10 +11,11 @@
 import { type Clock, systemClock } from '../lib/clock.ts';
 import { UnavailableError } from '../lib/errors.ts';
 import { log, quoteRemote } from '../lib/log.ts';
-import type { Catalogue, Validators } from './catalogue.ts';
+import type { Catalogue } from './catalogue.ts';
 import { isClearSigned } from './clearsign.ts';
 import { type Location, locationName } from './entry.ts';
 import { releasePlace } from './held-release.ts';
+import type { Validators } from './new-release.ts';
 import { MAX_RELEASE_BYTES, parseRelease, type Release } from './release.ts';
 import {
   type ReadRelease,

@@ -1,0 +1,84 @@
+/**
+ * Finds a path in the tables of the archives that may have it. It decides which tables are asked, and in what order:
+ * those in force first; those that aren't any more, or not yet replaced, only for names that always mean the same
+ * content. Pure but for noting that an archive was of use.
+ */
+import type { Sha256 } from '../lib/sha256.ts';
+import type { Entry } from './entry.ts';
+import type { HeldRelease, UsedIndex } from './held-release.ts';
+import { type IndexTable, pathFingerprint } from './index-table.ts';
+
+/** An archive that may have a path, and the names its tables may know it by. */
+export interface Candidate {
+  readonly held: HeldRelease;
+  readonly fingerprints: readonly Uint8Array[];
+}
+
+export interface TableSearchOptions {
+  /** The table of that key where it is loaded. */
+  readonly table: (key: Sha256) => IndexTable | undefined;
+  /** Of the files that an index names. */
+  readonly swarms: (held: HeldRelease, stem: string) => readonly string[];
+  /** Monotonic. */
+  readonly nowMs: () => number;
+}
+
+/** name_version_architecture.deb and source files: another content gets another name (Debian Policy §3.2, §5.6.12). */
+const VERSIONED =
+  /\/[^/_]+_[^/_]+(?:_[^/_]+\.(?:u?deb|ddeb)|\.(?:dsc|diff\.gz|(?:(?:orig(?:-[^/.]+)?|debian)\.)?tar\.[a-z0-9]+(?:\.asc)?))$/;
+
+/** The archives in whose tables "host/path" may be. */
+export function candidatesFor(name: string, releases: Iterable<HeldRelease>): Candidate[] {
+  const fingerprints = new Map<string, Uint8Array>();
+  const fingerprintOf = (path: string) => {
+    const known = fingerprints.get(path) ?? pathFingerprint(path);
+    fingerprints.set(path, known);
+    return known;
+  };
+  const archives: Candidate[] = [];
+  for (const held of releases) {
+    if (held.indexes.size === 0) continue;
+    const paths = held.relativePaths(name);
+    if (paths.length > 0) archives.push({ held, fingerprints: paths.map(fingerprintOf) });
+  }
+  return archives;
+}
+
+/** `name` is the path's, or any that ends as it does. Swarms are those of all archives that agree. */
+export function findFile(
+  name: string,
+  archives: readonly Candidate[],
+  options: TableSearchOptions,
+): Entry | undefined {
+  const inForce = findIn(archives, options, (held, index) =>
+    held.isStale(index) ? undefined : index.current,
+  );
+  if (inForce !== undefined || !VERSIONED.test(name)) return inForce;
+  return (
+    findIn(archives, options, (held, index) => (held.isStale(index) ? index.current : undefined)) ??
+    findIn(archives, options, (_, index) => index.previous)
+  );
+}
+
+function findIn(
+  archives: readonly Candidate[],
+  { table: tableOf, swarms: swarmsOf, nowMs }: TableSearchOptions,
+  choose: (held: HeldRelease, index: UsedIndex) => Sha256 | undefined,
+): Entry | undefined {
+  let found: Entry | undefined;
+  const swarms = new Set<string>();
+  for (const { held, fingerprints } of archives) {
+    for (const index of held.indexes.values()) {
+      const key = choose(held, index);
+      const table = key && tableOf(key);
+      for (const fingerprint of table === undefined ? [] : fingerprints) {
+        const record = table?.find(fingerprint);
+        if (record === undefined || (found !== undefined && found.key !== record.key)) continue;
+        found ??= { ...record, swarms: [] };
+        held.usedMs = nowMs();
+        for (const swarm of swarmsOf(held, index.stem)) swarms.add(swarm);
+      }
+    }
+  }
+  return found && { ...found, swarms: [...swarms] };
+}
