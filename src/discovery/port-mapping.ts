@@ -1,6 +1,6 @@
 /**
  * Asks the router to let others in: a port of its own for our peer port (TCP, and UDP for the DHT), by PCP, NAT-PMP or UPnP, whichever it
- * speaks. Asked only from a private address; renewed at half its time, taken back on disposal (for two seconds at most).
+ * speaks. Asked only from a private address; renewed at half its time and every 20 minutes, taken back on disposal (for two seconds at most).
  * A router that doesn't is no fault of ours, so failures are told in the status and the debug log only.
  *
  * The codecs are our own: of the kept libraries, nat-port-mapper 4.0.5 and nat-api 0.4.9 both ended the process on a
@@ -20,9 +20,9 @@ import { findRouters } from './ssdp.ts';
 
 /** RFC 6886 §3.3 recommends two hours. */
 const LIFETIME_SECONDS = 7_200;
-/** Whatever the router says, renewals are neither a burden nor forgotten. */
+/** Whatever the router says, renewals are no burden; and a router that was restarted hears of us again soon. */
 const MIN_RENEW_MS = 60_000;
-const MAX_RENEW_MS = (LIFETIME_SECONDS / 2) * 1_000;
+const MAX_RENEW_MS = 20 * 60_000;
 const FIRST_RETRY_MS = 10 * 60_000;
 const MAX_RETRY_MS = 2 * 60 * 60_000;
 /** How often it is looked whether the machine is in another network than it was, or in one at last. */

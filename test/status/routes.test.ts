@@ -15,12 +15,14 @@ describe('statusRoutes()', () => {
   test('/api/status and / tell a stranger no address, path or ban', async () => {
     for (const path of ['/api/status', '/']) {
       const text = await (await get(path, { details: false })).text();
-      expect(text).not.toMatch(/192\.0\.2\.7|hello_2\.10|198\.51\.100\.9/);
+      expect(text).not.toMatch(
+        /192\.0\.2\.7|hello_2\.10|198\.51\.100\.9|203\.0\.113\.7|tracker\.example\.org/,
+      );
       expect(text).toContain('Debian bookworm amd64');
     }
   });
 
-  test('/ shows savings, sources, swarms, peers, transfers, store and bans', async () => {
+  test('/ shows savings, sources, swarms, reach, trackers, peers, transfers, store and bans', async () => {
     const answer = await get('/');
     const text = await answer.text();
     expect(answer.headers.get('content-type')).toContain('text/html');
@@ -31,6 +33,8 @@ describe('statusRoutes()', () => {
       '192.0.2.7:9989',
       '99.9 %',
       '198.51.100.9',
+      'not reachable from outside at 203.0.113.7:9989',
+      'udp://tracker.example.org:6969/announce',
     ]) {
       expect(text).toContain(part);
     }
@@ -46,6 +50,7 @@ describe('statusRoutes()', () => {
     const text = await (await get('/')).text();
     expect(text).not.toContain('<script');
     expect(text).toContain('&lt;script&gt;');
+    expect(text).not.toContain('<b>');
   });
 
   test('/ allows its own style by hash, and nothing else', async () => {
