@@ -11,7 +11,7 @@ import { eventually } from '../fixtures/eventually.ts';
 import { MirrorServer } from '../fixtures/mirror-server.ts';
 import { type Machine, Network } from '../fixtures/network.ts';
 import { runWell } from '../fixtures/run.ts';
-import { expectPoolUntouched, Scene } from '../fixtures/scene.ts';
+import { connected, expectPoolUntouched, Scene } from '../fixtures/scene.ts';
 
 /** The reach: from the start of the second machine's daemon to its first bytes from the first. */
 const FIRST_PIECE_MS = 5_000;
@@ -35,6 +35,7 @@ async function secondMachine(scene: Scene, machine: Machine): Promise<{ daemon: 
   const startMs = performance.now();
   const daemon = await scene.daemon({ machine, lan: true });
   const apt = await scene.apt(daemon, { prefix: machine.prefix });
+  await connected(daemon);
   scene.mirror.clearLog();
   const installing = install(scene, apt);
   await eventually(
