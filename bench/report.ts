@@ -15,6 +15,7 @@ import { reportMakeTorrent } from './make-torrent-report.ts';
 import { reportMicro } from './micro-report.ts';
 import { reportPeerToPeer } from './peer-to-peer-report.ts';
 import { reportStartUp } from './start-up-report.ts';
+import { reportTracker } from './tracker-report.ts';
 
 const BEGIN = '<!-- results: written by bench/report.ts -->';
 const END = '<!-- end of results -->';
@@ -25,6 +26,7 @@ function main(): void {
     section('apt', 'APT through a cache', reportApt),
     section('peer-to-peer', 'From one node to another', reportPeerToPeer),
     section('crowd', 'Crowds on lines of 20 Mbit/s', reportCrowd),
+    section('tracker', 'Trackers', reportTracker),
     section('start-up', 'Start and idle memory', reportStartUp),
     section('dht-idle', 'Idle in a DHT', reportDhtIdle),
     section('make-torrent', 'make-torrent', reportMakeTorrent),

@@ -129,26 +129,41 @@ export function parseAnnounceQuery(query: string): AnnounceRequest {
   return request;
 }
 
-type Writable<T> = { -readonly [name in keyof T]: T[name] };
+/** Of a shape that is being filled. */
+export type Writable<T> = { -readonly [name in keyof T]: T[name] };
 
 /** The values of the parameters that mean something, still encoded. */
-class AnnounceTexts {
-  infoHash: string | undefined = undefined;
-  peerId: string | undefined = undefined;
-  port: string | undefined = undefined;
-  uploaded: string | undefined = undefined;
-  downloaded: string | undefined = undefined;
-  left: string | undefined = undefined;
-  event: string | undefined = undefined;
-  numWant: string | undefined = undefined;
-  key: string | undefined = undefined;
-  trackerId: string | undefined = undefined;
-  ipv6: string | undefined = undefined;
-  compact: string | undefined = undefined;
+interface AnnounceTexts {
+  infoHash: string | undefined;
+  peerId: string | undefined;
+  port: string | undefined;
+  uploaded: string | undefined;
+  downloaded: string | undefined;
+  left: string | undefined;
+  event: string | undefined;
+  numWant: string | undefined;
+  key: string | undefined;
+  trackerId: string | undefined;
+  ipv6: string | undefined;
+  compact: string | undefined;
 }
 
 function readAnnounceTexts(query: string): AnnounceTexts {
-  const texts = new AnnounceTexts();
+  // All at once: fields of a class are set one by one.
+  const texts: AnnounceTexts = {
+    infoHash: undefined,
+    peerId: undefined,
+    port: undefined,
+    uploaded: undefined,
+    downloaded: undefined,
+    left: undefined,
+    event: undefined,
+    numWant: undefined,
+    key: undefined,
+    trackerId: undefined,
+    ipv6: undefined,
+    compact: undefined,
+  };
   forEachParameter(query, (name, value) => {
     switch (name) {
       case 'info_hash':

@@ -2,14 +2,14 @@
  * The swarms that a tracker serves when its operator has named some: info-hashes. Whether a
  * .dtorrent file or a command line gave them is for the caller.
  */
-import { keyFromBytes as keyOf } from '../bencode/value.ts';
+import { swarmKey } from './swarm-key.ts';
 
 export class AllowedSwarms {
   readonly #keys: ReadonlySet<string>;
 
   /** 20 bytes each. */
   constructor(infoHashes: Iterable<Uint8Array>) {
-    this.#keys = new Set(Array.from(infoHashes, keyOf));
+    this.#keys = new Set(Array.from(infoHashes, swarmKey));
   }
 
   get size(): number {
@@ -17,7 +17,7 @@ export class AllowedSwarms {
   }
 
   has(infoHash: Uint8Array): boolean {
-    return this.#keys.has(keyOf(infoHash));
+    return this.#keys.has(swarmKey(infoHash));
   }
 }
 

@@ -15,7 +15,9 @@ export const CONNECTION_ID_BYTES = 8;
 export class ConnectionIds {
   /** Key, step, and address, which begins with its length. */
   readonly #message = new Uint8Array(KEY_BYTES + 8 + 17);
+  readonly #view = new DataView(this.#message.buffer);
   readonly #hash = new Uint8Array(32);
+  readonly #id = this.#hash.subarray(0, CONNECTION_ID_BYTES);
 
   /** `key`: 32 random bytes. */
   constructor(key: Uint8Array) {
@@ -41,13 +43,13 @@ export class ConnectionIds {
   /** A view that the next call overwrites. */
   #of(address: Uint8Array, step: number): Uint8Array {
     const message = this.#message;
-    new DataView(message.buffer).setFloat64(KEY_BYTES, step);
+    this.#view.setFloat64(KEY_BYTES, step);
     message.fill(0, KEY_BYTES + 8);
     message[KEY_BYTES + 8] = address.length;
     message.set(address, KEY_BYTES + 9);
     // The key comes first, all messages are of one length and most of the hash is kept back.
     Bun.SHA256.hash(message, this.#hash);
-    const id = this.#hash.subarray(0, CONNECTION_ID_BYTES);
+    const id = this.#id;
     id[CONNECTION_ID_BYTES - 1] = ((id[CONNECTION_ID_BYTES - 1] as number) & ~STEP_BITS) | (step & STEP_BITS);
     return id;
   }

@@ -74,8 +74,6 @@ export class HttpDoor implements Disposable {
           open: (socket) => this.#open(socket),
           data: (socket, bytes) => this.#read(socket, bytes),
           drain: (socket) => this.#drain(socket),
-          // The peer has said all; what it asked for is answered already.
-          end: (socket) => void socket.end(),
           close: (socket) => void this.#sockets.delete(socket),
           error: (socket) => socket.terminate(),
         },

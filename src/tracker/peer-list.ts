@@ -181,7 +181,7 @@ export class PeerList {
       }
       at += width;
     }
-    return bytes.subarray(0, at);
+    return at === bytes.length ? bytes : bytes.slice(0, at);
   }
 
   #isLoopback(slot: number): boolean {

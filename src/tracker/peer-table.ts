@@ -5,8 +5,9 @@
  * swarm-owners.ts), else a peer's of the same swarm, so that no early crowd can shut anybody out.
  * Decides nothing about requests; see tracker.ts.
  */
-import { keyFromBytes as keyOf, keyToBytes } from '../bencode/value.ts';
+import { keyToBytes } from '../bencode/value.ts';
 import { type Choice, type Draw, PeerList } from './peer-list.ts';
+import { swarmKey } from './swarm-key.ts';
 import { type OwnedSwarm, SwarmOwners } from './swarm-owners.ts';
 
 export interface PeerTableLimits {
@@ -119,7 +120,7 @@ export class PeerTable {
 
   /** The swarm of that info-hash, if it is known. */
   find(infoHash: Uint8Array): Swarm | undefined {
-    return this.#swarms.get(keyOf(infoHash));
+    return this.#swarms.get(swarmKey(infoHash));
   }
 
   /** Peers of each family. */
@@ -164,7 +165,7 @@ export class PeerTable {
     seenSeconds: number,
     isNamed: boolean,
   ): Swarm | undefined {
-    const key = keyOf(infoHash);
+    const key = swarmKey(infoHash);
     const swarm = this.#swarms.get(key) ?? this.#admit(key, compact, isNamed);
     if (!swarm) return undefined;
     const list = this.#listFor(swarm, compact);
