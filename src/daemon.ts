@@ -77,6 +77,7 @@ export async function startDaemon(settings: Settings): Promise<Daemon> {
     clock,
     listen: () => peers,
     ownAddresses: () => ownAddresses().map((cidr) => cidr.replace(/\/.*$/, '')),
+    dhtAddress: () => dht?.externalAddress,
     isPrivate: settings.privacy === 'lan',
   });
   const swarms = stack.use(

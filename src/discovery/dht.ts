@@ -22,6 +22,7 @@ const diary = log.withTag('dht');
 
 /** What is used of a DhtNode here. */
 export type NodeInUse = Pick<DhtNode, 'join' | 'lookUp' | 'nodes' | 'isReadOnly' | 'address'> &
+  Partial<Pick<DhtNode, 'externalAddress'>> &
   AsyncDisposable;
 
 export interface DhtOptions extends DhtNodeOptions {
@@ -77,6 +78,11 @@ export class Dht implements AsyncDisposable {
   /** Whether there is a socket, and the library is loaded. */
   get isOpen(): boolean {
     return this.#node !== undefined;
+  }
+
+  /** Our IPv4 address as most nodes see it. */
+  get externalAddress(): string | undefined {
+    return this.#node?.externalAddress;
   }
 
   status(): DhtStatus {

@@ -7,7 +7,7 @@ import type { Family } from './tracker-addresses.ts';
 
 export interface TrackerStatus {
   readonly url: string;
-  /** `unused`: not asked yet, as another of its list answers. */
+  /** `unused`: not asked, as there is no swarm yet, or another of its list answers. */
   readonly state: 'working' | 'failing' | 'unused';
   /** Peers of our swarms by its own count, as far as it tells; we are among them. */
   readonly peers: number;

@@ -83,7 +83,7 @@ export interface ReachabilityStatus {
 
 export interface TrackerStatus {
   readonly url: string;
-  /** `unused`: not asked, as another that stands for it answers. */
+  /** `unused`: not asked, as there is no swarm yet, or another that stands for it answers. */
   readonly state: 'working' | 'failing' | 'unused';
   /** In our swarms, by its own count. */
   readonly peers: number;

@@ -47,6 +47,8 @@ export interface ReachabilityOptions {
   readonly listen: () => HostPort;
   /** This machine's own addresses. */
   readonly ownAddresses: () => readonly string[];
+  /** Our IPv4 address as the nodes of the DHT see it: they have voted among themselves (discovery/dht-standing.ts). */
+  readonly dhtAddress?: () => string | undefined;
   /** Strangers have no business here: nothing is expected of them. */
   readonly isPrivate?: boolean;
 }
@@ -157,14 +159,15 @@ export class Reachability implements Outside {
     return `Other machines are dialled from here but can't come in: ${forward}, or ${mapping}, or ${ipv6}.`;
   }
 
-  /** Of each family the one that most voters of late agree on, or that the router or this machine itself has. */
+  /** Of each family the one that most voters of late, or the DHT's nodes, agree on, or that the router or this machine itself has. */
   #outerAddresses(): string[] {
     return ([4, 6] as const).flatMap((family) => {
       const own = this.#options
         .ownAddresses()
         .find((host) => isOf(family, host) && reachOf(host) === 'public');
       if (own) return [own];
-      const voted = this.#elected(family);
+      const dht = family === 4 ? this.#options.dhtAddress?.() : undefined;
+      const voted = this.#elected(family) ?? (dht && reachOf(dht) === 'public' ? dht : undefined);
       if (voted) return [voted];
       const router = this.#router?.outer?.host;
       return router && isOf(family, router) && reachOf(router) === 'public' ? [router] : [];

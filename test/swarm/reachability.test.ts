@@ -59,6 +59,16 @@ describe('Reachability', () => {
     expect(reach.status().addresses).toEqual([`${OUTER}:9989`, '[2001:db8::7]:9989']);
   });
 
+  test("the DHT's nodes have voted among themselves; what peers agree on counts more", () => {
+    let dht: string | undefined = OUTER;
+    const { reach, saw } = stage({ dhtAddress: () => dht });
+    expect(reach.status().addresses).toEqual([`${OUTER}:9989`]);
+    saw('203.0.113.8', '198.51.100.1', '198.51.100.2');
+    expect(reach.status().addresses).toEqual(['203.0.113.8:9989']);
+    dht = '10.0.0.1';
+    expect(stage({ dhtAddress: () => dht }).reach.status().addresses).toEqual([]);
+  });
+
   test('one network has one vote, and who disagrees alone is not believed', () => {
     const { reach, saw } = stage();
     saw('198.51.100.99', ...Array.from({ length: 200 }, (_, i) => `2001:db8:0:1::${i.toString(16)}`));
