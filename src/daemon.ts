@@ -362,7 +362,7 @@ function readDtorrent(path: string): Dtorrent {
   }
 }
 
-const INDEX_NAME = /\/(?:by-hash\/[^/]+\/[^/]+|(?:Packages|Sources)(?:\.[a-z0-9]+)?)$/;
+const INDEX_NAME = /\/(?:by-hash\/[^/]+\/[^/]+|(?:Packages|Sources)(?:\.[a-z0-9]+)?|[^/]+\.diff\/Index)$/;
 /** How long the file of an index stays open for whoever was given its path. */
 const INDEX_OPEN_MS = 120_000;
 

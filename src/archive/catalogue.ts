@@ -15,8 +15,10 @@ import { ArchiveSwarms, type UsedIdentity } from './archive-swarms.ts';
 import { type BuildTable, childTableBuilder } from './build-table.ts';
 import { type Entry, type Location, locationName } from './entry.ts';
 import {
+  diffIndexOf,
   diffStem,
   HeldRelease,
+  hasTable,
   indexStem,
   isDiffIndex,
   isIndexName,
@@ -32,7 +34,13 @@ import type { Release, ReleaseFile } from './release.ts';
 import { type ReleaseSummary, summaryOf } from './release-summary.ts';
 import type { ShareRule } from './sharing.ts';
 import type { SignatureVerdict } from './signature.ts';
-import { candidatesFor, findFile, type TableSearchOptions } from './table-search.ts';
+import {
+  candidatesFor,
+  findFile,
+  findPatch,
+  patchCandidatesFor,
+  type TableSearchOptions,
+} from './table-search.ts';
 import { TableShelf } from './table-shelf.ts';
 
 export interface CatalogueOptions {
@@ -57,6 +65,8 @@ export interface CatalogueOptions {
 
 const WAIT_MS = 10_000;
 const FETCH_DELAY_MS = 3000;
+/** apt asks for indexes right after the Release; a slow `update` takes minutes. */
+const PASSED_BY_MS = 3600_000;
 
 export class Catalogue implements AsyncDisposable {
   readonly #clock: Clock;
@@ -95,6 +105,7 @@ export class Catalogue implements AsyncDisposable {
     this.#search = {
       table: (key) => this.#shelf.get(key),
       swarms: (held, stem) => this.#swarms.ofFiles(held, stem),
+      releases: () => this.#releases.all(),
       nowMs: () => clock.nowMs(),
     };
     this.#releases.restore(
@@ -109,24 +120,31 @@ export class Catalogue implements AsyncDisposable {
 
   /**
    * What the file at that place is, or undefined when no Release says. Indexes are found by plain name and by hash,
-   * packages and sources through the tables; while a table that might say is on its way, this waits for it.
+   * packages, sources and patches through the tables; while a table that might say is on its way, this waits for it.
    */
   async lookup(at: Location): Promise<Entry | undefined> {
     const name = locationName(at);
     if (releasePlace(at) !== undefined) return undefined;
     let inside = false;
     for (const held of this.#releases.all()) {
-      const file = held.resolve(name);
+      const file = held.resolve(name, this.#clock.nowMs());
       if (file !== undefined) return this.#indexEntry(held, file);
       inside ||= held.place.suite !== undefined && name.startsWith(`${held.place.directory}/`);
     }
-    if (inside) return undefined;
-    const archives = candidatesFor(name, this.#releases.all());
+    const isPatch = diffIndexOf(name) !== undefined;
+    if (inside && !isPatch) return undefined;
+    const search = isPatch
+      ? { candidates: patchCandidatesFor, find: findPatch, concerns: isDiffIndex }
+      : { candidates: candidatesFor, find: findFile, concerns: isIndexName };
+    const archives = search.candidates(name, this.#releases.all());
     if (archives.length === 0) return undefined;
-    let found = findFile(name, archives, this.#search);
-    if (found === undefined && archives.some(({ held }) => this.#tables.isUnsettled(held))) {
-      await this.#tables.settle(archives.map(({ held }) => held));
-      found = findFile(name, candidatesFor(name, this.#releases.all()), this.#search);
+    let found = search.find(name, archives, this.#search);
+    if (found === undefined && archives.some(({ held }) => this.#tables.isUnsettled(held, search.concerns))) {
+      await this.#tables.settle(
+        archives.map(({ held }) => held),
+        search.concerns,
+      );
+      found = search.find(name, search.candidates(name, this.#releases.all()), this.#search);
     }
     return found && { ...found, ...(this.isSecurity(found.key) && { isSecurity: true }) };
   }
@@ -180,7 +198,7 @@ export class Catalogue implements AsyncDisposable {
     const jobs: Promise<void>[] = [];
     for (const held of this.#releases.all()) {
       const first = held.release.fileByHash('SHA256', key);
-      if (first === undefined || !isIndexName(first.name)) continue;
+      if (first === undefined || !hasTable(first.name)) continue;
       const asked = [...held.indexes.values()].filter(
         ({ askedName }) => askedName !== undefined && held.release.file(askedName)?.key === key,
       );
@@ -253,6 +271,24 @@ export class Catalogue implements AsyncDisposable {
     this.#tables.fetchStaleLater(held);
   }
 
+  /**
+   * What one mirror's (or suite's) index says holds for each Release that names an index of the same content in the
+   * same place, though nobody asked for it there.
+   */
+  #spread(): void {
+    for (const from of this.#releases.all()) {
+      for (const { stem, current } of from.indexes.values()) {
+        if (current === undefined || !this.#shelf.get(current)?.length) continue;
+        for (const held of this.#releases.all()) {
+          if (held === from || held.indexes.get(stem)?.current === current) continue;
+          if (!held.tableKeys(stem).includes(current)) continue;
+          const index = held.use(stem);
+          if (index !== undefined) this.#tables.takeFromShelf(held, index);
+        }
+      }
+    }
+  }
+
   /** A better (or worse) verdict on the Release in force: its Release.gpg came. */
   judge(at: Location, verdict: SignatureVerdict): void {
     const held = this.#releases.at(at);
@@ -260,6 +296,12 @@ export class Catalogue implements AsyncDisposable {
     held.verdict = verdict;
     held.shareable = this.#swarms.mayShare(held);
     this.#changed();
+  }
+
+  /** Clients were given another Release there than the one in force: they may ask for what that names. */
+  passedBy(at: Location, release: Release): void {
+    const held = this.#releases.at(at);
+    if (held) held.passedBy = { release, untilMs: this.#clock.nowMs() + PASSED_BY_MS };
   }
 
   releases(): ReleaseSummary[] {
@@ -292,9 +334,9 @@ export class Catalogue implements AsyncDisposable {
   #indexEntry(held: HeldRelease, file: ReleaseFile): Entry {
     held.usedMs = this.#clock.nowMs();
     if (held.release.file(file.name)?.key === file.key) {
-      if (isIndexName(file.name)) this.#asked(held, file.name);
+      if (hasTable(file.name)) this.#asked(held, file.name);
       // A client that patches its lists never asks for the whole index, and yet for what is in it.
-      else if (isDiffIndex(file.name)) this.#patched(held, diffStem(file.name));
+      if (isDiffIndex(file.name)) this.#patched(held, diffStem(file.name));
     }
     return this.#entryOf(held, file);
   }
@@ -318,7 +360,8 @@ export class Catalogue implements AsyncDisposable {
 
   /** A client has this index up to date by patches. */
   #patched(held: HeldRelease, stem: string): void {
-    const index = held.tableKeys(stem).length === 0 ? undefined : held.use(stem);
+    if (!isIndexName(stem) || held.tableKeys(stem).length === 0) return;
+    const index = held.use(stem);
     if (index !== undefined && held.isStale(index)) this.#takeOrFetchLater(held, index);
   }
 
@@ -329,6 +372,7 @@ export class Catalogue implements AsyncDisposable {
 
   #changed(): void {
     if (this.#closed) return;
+    this.#spread();
     this.#releases.save();
     this.#sweep();
     for (const listener of [...this.#listeners]) listener();

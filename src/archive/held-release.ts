@@ -51,9 +51,20 @@ export function indexStem(name: string): string {
   return name.replace(/\.(?:gz|xz|zst|bz2|lz4|lzma)$/, '');
 }
 
-/** The list of patches for an index: "main/binary-amd64/Packages.diff/Index". */
+/** The list of patches for an index: "main/binary-amd64/Packages.diff/Index", "main/Contents-amd64.diff/Index". */
 export function isDiffIndex(name: string): boolean {
-  return /(?:^|\/)(?:Packages|Sources)\.diff\/Index$/.test(name);
+  return /(?:^|\/)[^/]+\.diff\/Index$/.test(name);
+}
+
+/** The list that names the patch of that name: "main/binary-amd64/Packages.diff/T-….gz"; undefined for other files. */
+export function diffIndexOf(name: string): string | undefined {
+  const directory = /^((?:.*\/)?[^/]+\.diff\/)[^/]+$/.exec(name)?.[1];
+  return directory === undefined ? undefined : `${directory}Index`;
+}
+
+/** A table is made of it: an index, or a list of patches. */
+export function hasTable(name: string): boolean {
+  return isIndexName(name) || isDiffIndex(name);
 }
 
 /** The index that such a list is for. */
@@ -63,7 +74,7 @@ export function diffStem(name: string): string {
 
 /** "amd64", "source", or undefined where the name doesn't tell (a flat repository's). */
 export function indexArchitecture(name: string): string | undefined {
-  const match = /(?:^|\/)(?:binary-([^/]+)|(source))\/[^/]+$/.exec(name);
+  const match = /(?:^|\/)(?:binary-([^/]+)|(source))\/[^/]+$/.exec(diffStem(name));
   return match ? (match[1] ?? match[2]) : undefined;
 }
 
@@ -93,6 +104,11 @@ export class HeldRelease {
   /** For an apt that read the Release before: its by-hash paths still resolve. */
   previousRelease: Release | undefined;
   verdict: SignatureVerdict;
+  /**
+   * Another Release that clients were given here lately though it isn't in force (an older one, a worse signed one),
+   * and until when (monotonic) they may ask for what it names.
+   */
+  passedBy: { readonly release: Release; readonly untilMs: number } | undefined;
   shareable = false;
   /** Which kept file the release was read from. */
   form: 'InRelease' | 'Release';
@@ -165,14 +181,27 @@ export class HeldRelease {
     return { scheme, host, path: `${directory.slice(host.length)}/${name}` };
   }
 
-  /** The file at "host/path" when it is one that this Release (or, by hash, the one before) names. */
-  resolve(name: string): ReleaseFile | undefined {
+  /**
+   * The file at "host/path" when it is one that this Release (or, by hash, another that clients may have) names. A plain
+   * name that means something else in a Release which passed by is none: the mirror itself has to answer, as it gave
+   * that Release.
+   */
+  resolve(name: string, nowMs: number): ReleaseFile | undefined {
     const { directory } = this.place;
     if (!isUnder(name, directory)) return undefined;
     const path = name.slice(directory.length + 1);
     const file = this.release.resolve(path);
-    if (file !== undefined || !path.includes('by-hash/')) return file;
-    return this.previousRelease?.resolve(path);
+    const passedBy = this.passedBy && this.passedBy.untilMs > nowMs ? this.passedBy.release : undefined;
+    if (path.includes('by-hash/'))
+      return file ?? this.previousRelease?.resolve(path) ?? passedBy?.resolve(path);
+    return passedBy === undefined || passedBy.file(path)?.key === file?.key ? file : undefined;
+  }
+
+  /** The same archive at another mirror, or another suite of it: both say so, and the same key or public ones signed. */
+  isKinOf({ release, verdict }: HeldRelease): boolean {
+    const { origin, label } = this.release;
+    if (origin === undefined || origin !== release.origin || label !== release.label) return false;
+    return this.verdict.status === 'public' && verdict.status === 'public';
   }
 
   /** What Filename may be for "host/path", likeliest first; empty when this archive can't have it. */

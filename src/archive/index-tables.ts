@@ -46,20 +46,20 @@ export class IndexTables implements Disposable {
     this.#options = options;
   }
 
-  /** An index of it is on its way, or should be. */
-  isUnsettled(held: HeldRelease): boolean {
+  /** One of its indexes that `concerns` picks is on its way, or should be. */
+  isUnsettled(held: HeldRelease, concerns: (stem: string) => boolean): boolean {
     const now = this.#options.clock.nowMs();
     for (const index of held.indexes.values()) {
-      if (!held.isStale(index)) continue;
+      if (!held.isStale(index) || !concerns(index.stem)) continue;
       if (this.#jobs.has(jobName(held, index))) return true;
       if (this.#options.fetchIndex !== undefined && index.retryAtMs <= now) return true;
     }
     return false;
   }
 
-  /** Waits for all that is on its way, at most `waitMs`. */
-  async settle(held: readonly HeldRelease[]): Promise<void> {
-    const jobs = Promise.all(held.flatMap((one) => this.#fetchStale(one)));
+  /** Fetches what is missing of the indexes that `concerns` picks, and waits for it, at most `waitMs`. */
+  async settle(held: readonly HeldRelease[], concerns: (stem: string) => boolean): Promise<void> {
+    const jobs = Promise.all(held.flatMap((one) => this.#fetchStale(one, concerns)));
     let cancel = () => {};
     const timeUp = new Promise<void>((resolve) => {
       cancel = this.#options.clock.after(this.#options.waitMs, resolve);
@@ -110,11 +110,11 @@ export class IndexTables implements Disposable {
   }
 
   /** Starts what is missing; the promises of all that is under way. They don't reject. */
-  #fetchStale(held: HeldRelease): Promise<void>[] {
+  #fetchStale(held: HeldRelease, concerns: (stem: string) => boolean = () => true): Promise<void>[] {
     const { clock, fetchIndex } = this.#options;
     const jobs: Promise<void>[] = [];
     for (const index of held.indexes.values()) {
-      if (!held.isStale(index)) continue;
+      if (!held.isStale(index) || !concerns(index.stem)) continue;
       const running = this.#jobs.get(jobName(held, index));
       if (running !== undefined) jobs.push(running);
       else if (fetchIndex !== undefined && index.retryAtMs <= clock.nowMs()) {

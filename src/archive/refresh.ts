@@ -135,6 +135,10 @@ export class Refresh {
     let fetched: Outcome;
     try {
       fetched = await this.#fetch(at, headers);
+      // "Not modified since" of an older copy than ours is no word about ours.
+      const { lastModified } = fetched.validators;
+      if (fetched.status === 304 && lastModified !== undefined && lastModified !== kept?.lastModified)
+        fetched = await this.#fetch(at, {});
       if (isIll(fetched.status, kept !== undefined)) {
         throw new UnavailableError(`the mirror answered ${fetched.status}`);
       }
@@ -232,6 +236,7 @@ export class Refresh {
     const release = parseRelease(text);
     const objection = held && this.#objection(held, { release, verdict }, inline);
     if (objection !== undefined) {
+      this.#catalogue.passedBy(at, release);
       log.warn(
         `archive: ${quoteRemote(locationName(at), 200)} is passed through, the one in force stays: ${objection}`,
       );

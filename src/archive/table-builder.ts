@@ -1,7 +1,8 @@
 /**
- * Builds an index table (index-table.ts) from the text of a Packages or Sources index, chunk by chunk. Packages
- * stanzas name one file (Filename, Size, SHA256), Sources stanzas several (Directory, Checksums-Sha256: deb-src
- * control data, deb822(5)). A stanza without them is passed over: an index may hold what we can't check.
+ * Builds an index table (index-table.ts) from the text of a Packages or Sources index, or of a list of patches
+ * (Packages.diff/Index), chunk by chunk. Packages stanzas name one file (Filename, Size, SHA256), Sources stanzas
+ * several (Directory, Checksums-Sha256: deb-src control data, deb822(5)), a list of patches all that lie beside it
+ * (SHA256-Download: the compressed files). A stanza without them is passed over: an index may hold what we can't check.
  * Paths are taken as they stand, less a leading "./"; one with ".." in it is passed over. Two different contents
  * for one path in one index are a contradiction: that path gets no record.
  */
@@ -17,12 +18,13 @@ import {
   tableHeader,
 } from './index-table.ts';
 
-const FIELDS = ['Filename', 'Size', 'SHA256', 'Directory', 'Checksums-Sha256'] as const;
+const FIELDS = ['Filename', 'Size', 'SHA256', 'Directory', 'Checksums-Sha256', 'SHA256-Download'] as const;
 const FILENAME = 0;
 const SIZE = 1;
 const SHA256 = 2;
 const DIRECTORY = 3;
 const CHECKSUMS = 4;
+const DOWNLOAD = 5;
 /** Fingerprint, key and size side by side while building; the columns come at the end. */
 const ROW_BYTES = FINGERPRINT_BYTES + KEY_BYTES + SIZE_BYTES;
 const MAX_SIZE_BYTES = 2 ** 48 - 1;
@@ -34,6 +36,7 @@ export class TableBuilder {
   #count = 0;
   #directory: string | undefined;
   #checksums: string | undefined;
+  #patches: string | undefined;
   readonly #filename = Buffer.alloc(4096);
   #filenameLength = 0;
   readonly #key = new Uint8Array(KEY_BYTES);
@@ -78,6 +81,9 @@ export class TableBuilder {
       case CHECKSUMS:
         this.#checksums = bytes.toString('utf8', from, to);
         break;
+      case DOWNLOAD:
+        this.#patches = bytes.toString('utf8', from, to);
+        break;
     }
   }
 
@@ -86,12 +92,15 @@ export class TableBuilder {
       this.#add(this.#filename.subarray(0, this.#filenameLength), this.#key, this.#size);
     } else if (this.#directory !== undefined && this.#checksums !== undefined) {
       this.#addSources(this.#directory, this.#checksums);
+    } else if (this.#patches !== undefined) {
+      this.#addSources('', this.#patches);
     }
     this.#filenameLength = 0;
     this.#hasKey = false;
     this.#size = -1;
     this.#directory = undefined;
     this.#checksums = undefined;
+    this.#patches = undefined;
   }
 
   #addSources(directory: string, checksums: string): void {

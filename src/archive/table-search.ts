@@ -1,11 +1,11 @@
 /**
  * Finds a path in the tables of the archives that may have it. It decides which tables are asked, and in what order:
- * those in force first; those that aren't any more, or not yet replaced, only for names that always mean the same
- * content. Pure but for noting that an archive was of use.
+ * those in force first; those that aren't any more, or not yet replaced, or another mirror's of the same archive, only for
+ * names that always mean the same content. Pure but for noting that an archive was of use.
  */
 import type { Sha256 } from '../lib/sha256.ts';
 import type { Entry } from './entry.ts';
-import type { HeldRelease, UsedIndex } from './held-release.ts';
+import { diffIndexOf, type HeldRelease, type UsedIndex } from './held-release.ts';
 import { type IndexTable, pathFingerprint } from './index-table.ts';
 
 /** An archive that may have a path, and the names its tables may know it by. */
@@ -19,6 +19,8 @@ export interface TableSearchOptions {
   readonly table: (key: Sha256) => IndexTable | undefined;
   /** Of the files that an index names. */
   readonly swarms: (held: HeldRelease, stem: string) => readonly string[];
+  /** All that are in force. */
+  readonly releases: () => Iterable<HeldRelease>;
   /** Monotonic. */
   readonly nowMs: () => number;
 }
@@ -37,11 +39,45 @@ export function candidatesFor(name: string, releases: Iterable<HeldRelease>): Ca
   };
   const archives: Candidate[] = [];
   for (const held of releases) {
-    if (held.indexes.size === 0) continue;
     const paths = held.relativePaths(name);
     if (paths.length > 0) archives.push({ held, fingerprints: paths.map(fingerprintOf) });
   }
   return archives;
+}
+
+/** The same archive at other mirrors, whose tables know the same names. */
+function kinOf(archives: readonly Candidate[], releases: Iterable<HeldRelease>): Candidate[] {
+  return [...releases].flatMap((held) => {
+    const its = archives.find((candidate) => candidate.held !== held && candidate.held.isKinOf(held));
+    const isAmong = archives.some((candidate) => candidate.held === held);
+    return its === undefined || isAmong ? [] : [{ held, fingerprints: its.fingerprints }];
+  });
+}
+
+/** The archives in whose lists of patches "host/path" may be. */
+export function patchCandidatesFor(name: string, releases: Iterable<HeldRelease>): Candidate[] {
+  const list = diffIndexOf(name) ?? '';
+  const fingerprints = [pathFingerprint(name.slice(name.lastIndexOf('/') + 1))];
+  return [...releases]
+    .filter(({ place, indexes }) => {
+      const { directory } = place;
+      return list.startsWith(`${directory}/`) && indexes.has(list.slice(directory.length + 1));
+    })
+    .map((held) => ({ held, fingerprints }));
+}
+
+/** A patch's name has the time it was made in it, so it means the same for ever. */
+export function findPatch(
+  name: string,
+  archives: readonly Candidate[],
+  options: TableSearchOptions,
+): Entry | undefined {
+  const list = diffIndexOf(name) ?? '';
+  const isIts = (held: HeldRelease, { stem }: UsedIndex) => list === `${held.place.directory}/${stem}`;
+  return (
+    findIn(archives, options, (held, index) => (isIts(held, index) ? index.current : undefined)) ??
+    findIn(archives, options, (held, index) => (isIts(held, index) ? index.previous : undefined))
+  );
 }
 
 /** `name` is the path's, or any that ends as it does. Swarms are those of all archives that agree. */
@@ -50,14 +86,17 @@ export function findFile(
   archives: readonly Candidate[],
   options: TableSearchOptions,
 ): Entry | undefined {
-  const inForce = findIn(archives, options, (held, index) =>
-    held.isStale(index) ? undefined : index.current,
-  );
+  const inForce = findIn(archives, options, currentTable);
   if (inForce !== undefined || !VERSIONED.test(name)) return inForce;
   return (
     findIn(archives, options, (held, index) => (held.isStale(index) ? index.current : undefined)) ??
-    findIn(archives, options, (_, index) => index.previous)
+    findIn(archives, options, (_, index) => index.previous) ??
+    findIn(kinOf(archives, options.releases()), options, currentTable)
   );
+}
+
+function currentTable(held: HeldRelease, index: UsedIndex): Sha256 | undefined {
+  return held.isStale(index) ? undefined : index.current;
 }
 
 function findIn(

@@ -52,7 +52,8 @@ test('index names are told by their last part, with any compression', () => {
   }
   expect(indexStem('main/binary-amd64/Packages.xz')).toBe('main/binary-amd64/Packages');
   expect(isDiffIndex('main/binary-amd64/Packages.diff/Index')).toBe(true);
-  expect(isDiffIndex('main/Contents-amd64.diff/Index')).toBe(false);
+  expect(isDiffIndex('main/Contents-amd64.diff/Index')).toBe(true);
+  expect(isDiffIndex('Packages.diff/T-2024-05-04-1401.59-F-2024-05-03-2001.54.gz')).toBe(false);
   expect(diffStem('main/binary-amd64/Packages.diff/Index')).toBe('main/binary-amd64/Packages');
 });
 

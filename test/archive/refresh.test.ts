@@ -42,6 +42,8 @@ interface Answer {
 class ScriptedMirror {
   readonly asked: { readonly path: string; readonly headers: Readonly<Record<string, string>> }[] = [];
   answers = new Map<string, Answer>();
+  /** Instead of an answer, to a request with conditions. */
+  toConditions: Answer | undefined;
   failure: Error | undefined;
   hangs: 'never' | 'head' | 'body' = 'never';
   /** Requests wait for it. */
@@ -54,10 +56,9 @@ class ScriptedMirror {
     await this.gate;
     if (this.hangs === 'head') await new Promise(() => {});
     if (this.failure) throw this.failure;
-    const { status, body, lastModified, etag } = this.answers.get(request.at.path) ?? {
-      status: 404,
-      body: bytesOf('no'),
-    };
+    const isConditional = Object.keys(request.headers ?? {}).length > 0;
+    const { status, body, lastModified, etag } = (isConditional && this.toConditions) ||
+      this.answers.get(request.at.path) || { status: 404, body: bytesOf('no') };
     const headers = new Headers();
     if (lastModified !== undefined) headers.set('Last-Modified', lastModified);
     if (etag !== undefined) headers.set('ETag', etag);
@@ -164,6 +165,18 @@ describe('Refresh.serve() of a new InRelease', () => {
     expect(verified).toBe(1);
   });
 
+  test('a 304 for an older copy than ours (the mirror fell back) is asked again without conditions', async () => {
+    mirror.give(IN_RELEASE, fakeInRelease(textOf(SECOND)), SECOND);
+    await serve(IN_RELEASE);
+    mirror.toConditions = { status: 304, lastModified: httpDate(FIRST) };
+    const older = fakeInRelease(textOf(FIRST));
+    mirror.give(IN_RELEASE, older, FIRST);
+    const answer = await serve(IN_RELEASE);
+    expect(answer.body && Buffer.compare(answer.body, older)).toBe(0);
+    expect(mirror.asked.map(({ headers }) => Object.keys(headers).length)).toEqual([0, 1, 0]);
+    expect(refresh.counts.rollbacks).toBe(1);
+  });
+
   test.each([
     ["older than the client's", { ifModifiedSince: httpDate(SECOND) }, 304],
     ["as old as the client's", { ifModifiedSince: httpDate(FIRST) }, 304],
@@ -249,6 +262,11 @@ describe('Refresh.serve() passes through unchanged, and believes nothing of', ()
   test('an older Release (rollback), and counts it', async () => {
     await passes(fakeInRelease(textOf(FIRST)));
     expect(refresh.counts).toEqual({ stale: 0, rollbacks: 1, refused: 0 });
+  });
+
+  test('whose indexes, where plain names say something else there, are left to the mirror', async () => {
+    await passes(fakeInRelease(textOf(FIRST)));
+    expect(await catalogue.lookup(locationOf(`${DIST}/main/binary-amd64/Packages`))).toBeUndefined();
   });
 
   test('a newer one whose signature is bad', async () => {
