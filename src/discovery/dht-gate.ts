@@ -7,7 +7,6 @@
  * for (8 nodes, 50 peers) and to a share of the line. Adds what the library doesn't know: `ro` (BEP 43), `ip` (BEP 42).
  */
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
-import { EventEmitter } from 'node:events';
 import { compactPeer } from '../announce/compact-peers.ts';
 import { formatIp, parseIp } from '../announce/ip-address.ts';
 import { decodeDict } from '../bencode/decode.ts';
@@ -18,6 +17,7 @@ import { Budget } from '../lib/budget.ts';
 import type { Clock } from '../lib/clock.ts';
 import { ProtocolError } from '../lib/errors.ts';
 import type { HostPort } from '../lib/host-port.ts';
+import { DhtLine } from './dht-line.ts';
 import { type DhtScope, scopeOf } from './dht-scope.ts';
 import type { DhtStanding } from './dht-standing.ts';
 import { HostBudgets } from './host-budgets.ts';
@@ -279,33 +279,4 @@ function shortened(r: BDict): BInputDict {
     nodes: nodes && Buffer.concat(chunksOf(nodes, COMPACT_NODE_BYTES, NODES_AN_ANSWER)),
     values: values?.slice(from, from + PEERS_AN_ANSWER),
   };
-}
-
-type Put = (line: DhtLine, message: Uint8Array, to: HostPort) => void;
-
-/** What the library takes for a dgram.Socket. */
-export class DhtLine extends EventEmitter {
-  readonly #put: Put;
-
-  constructor(put: Put) {
-    super();
-    this.#put = put;
-  }
-
-  /** As dgram.Socket.send() with an offset. */
-  send(bytes: Uint8Array, _offset: number, _length: number, port: number, host: string): void {
-    this.#put(this, bytes, { host, port });
-  }
-
-  close(): void {
-    queueMicrotask(() => this.emit('close'));
-  }
-
-  /** Never in the same turn as a send(): the library counts a query after it has sent it. */
-  deliver(message: BInputDict, { host, port }: HostPort): void {
-    const bytes = Buffer.from(encode(message));
-    queueMicrotask(() =>
-      this.emit('message', bytes, { address: host, port, family: 'IPv4', size: bytes.length }),
-    );
-  }
 }

@@ -4,13 +4,13 @@
  * answer), how nodes that fell silent go, one node a host, the id that our address asks for (BEP 42), the file. IPv4
  * only, as the library is. Loaded when there is a swarm to look for, not before. Specs: BEP 5, 42, 43.
  */
-import { lookup as resolveName } from 'node:dns/promises';
 import DHT, { type TableNode } from 'bittorrent-dht';
 import { parseIp } from '../announce/ip-address.ts';
 import { Budget } from '../lib/budget.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { HostPort } from '../lib/host-port.ts';
 import { log } from '../lib/log.ts';
+import { resolveNodes } from './dht-bootstrap.ts';
 import { DhtFile, MAX_KEPT_NODES } from './dht-file.ts';
 import { DhtGate } from './dht-gate.ts';
 import { isNodeIdAt, nodeIdAt } from './dht-node-id.ts';
@@ -140,7 +140,10 @@ export class DhtNode implements AsyncDisposable {
   /** Comes among others; false when nobody answers. */
   async join(): Promise<boolean> {
     if (this.nodes === 0) await this.#ask(shuffled(this.#kept).slice(0, FIRST_ASKED));
-    if (this.nodes < ENOUGH_NODES) await this.#ask(await this.#bootstrapNodes());
+    if (this.nodes < ENOUGH_NODES) {
+      const resolved = await Promise.race([resolveNodes(this.#options.bootstrap), this.#left.promise]);
+      await this.#ask(resolved ?? []);
+    }
     if (this.nodes === 0 || this.#stopped) return false;
     await this.#walk(this.#id);
     await this.#takeRightId();
@@ -219,17 +222,6 @@ export class DhtNode implements AsyncDisposable {
     const cancel = this.#options.clock.after(ms, resolve);
     await Promise.race([promise, this.#left.promise]);
     cancel();
-  }
-
-  async #bootstrapNodes(): Promise<HostPort[]> {
-    const resolved = this.#options.bootstrap.map(async ({ host, port }) => {
-      if (parseIp(host)) return { host, port };
-      const { address } = await resolveName(host, { family: 4 });
-      return { host: address, port };
-    });
-    // A name server may be silent for long.
-    const settled = await Promise.race([Promise.allSettled(resolved), this.#left.promise]);
-    return (settled ?? []).flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
   }
 
   /** Asks nearer and nearer nodes for `target`. */

@@ -8,7 +8,6 @@ import {
   ANSWERED_BYTES_A_SECOND,
   ANSWERED_BYTES_AT_ONCE,
   DhtGate,
-  type DhtLine,
   NODES_AN_ANSWER,
   PEERS_AN_ANSWER,
   QUERIES_A_HOST,
@@ -18,6 +17,7 @@ import {
   QUERIES_OUT_A_SECOND,
   QUERIES_OUT_AT_ONCE,
 } from '../../src/discovery/dht-gate.ts';
+import type { DhtLine } from '../../src/discovery/dht-line.ts';
 import { DhtScope } from '../../src/discovery/dht-scope.ts';
 import { DhtStanding, TRIAL_MS } from '../../src/discovery/dht-standing.ts';
 import type { HostPort } from '../../src/lib/host-port.ts';
