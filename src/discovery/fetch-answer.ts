@@ -8,6 +8,7 @@ import { MAX_ANSWER_BYTES } from '../announce/http.ts';
 import { ProtocolError, UnavailableError } from '../lib/errors.ts';
 import { orAborted } from '../lib/or-aborted.ts';
 import { mayLead, type Reach } from './reach.ts';
+import { readAtMost } from './read-at-most.ts';
 import type { Family, TrackerAddress, TrackerAddresses } from './tracker-addresses.ts';
 
 const MAX_REDIRECTS = 3;
@@ -103,15 +104,8 @@ function get(at: URL, address: TrackerAddress, signal: AbortSignal): Promise<Res
 }
 
 async function readBody(response: Response): Promise<Uint8Array> {
-  const parts: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const part of response.body ?? []) {
-    bytes += part.length;
-    if (bytes > MAX_ANSWER_BYTES) throw new ProtocolError(`an answer of more than ${MAX_ANSWER_BYTES} bytes`);
-    parts.push(part);
-  }
+  const body = await readAtMost(response, MAX_ANSWER_BYTES);
   // Some trackers put a failure reason into another status.
-  const body = new Uint8Array(Buffer.concat(parts));
   if (response.status !== 200 && body[0] !== 0x64)
     throw new UnavailableError(`HTTP status ${response.status}`);
   return body;

@@ -7,6 +7,7 @@
 import { ProtocolError, UnavailableError } from '../lib/errors.ts';
 import type { Transport } from './pcp.ts';
 import type { Mapped } from './port-mapping.ts';
+import { readAtMost } from './read-at-most.ts';
 
 const SERVICES = ['WANIPConnection:2', 'WANIPConnection:1', 'WANPPPConnection:1'];
 const MAX_XML_BYTES = 128 * 1024;
@@ -149,7 +150,7 @@ async function fetchXml(
   try {
     const response = await fetch(url, options as unknown as RequestInit);
     status = response.status;
-    xml = await readText(response);
+    xml = new TextDecoder().decode(await readAtMost(response, MAX_XML_BYTES));
   } catch (cause) {
     signal.throwIfAborted();
     if (cause instanceof ProtocolError) throw cause;
@@ -159,17 +160,6 @@ async function fetchXml(
   if (status !== 200 && code > 0) throw new ActionError(action, code);
   if (status !== 200) throw new ProtocolError(`HTTP status ${status}`);
   return xml;
-}
-
-async function readText(response: Response): Promise<string> {
-  const parts: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const part of response.body ?? []) {
-    bytes += part.length;
-    if (bytes > MAX_XML_BYTES) throw new ProtocolError(`an answer of more than ${MAX_XML_BYTES} bytes`);
-    parts.push(part);
-  }
-  return Buffer.concat(parts).toString();
 }
 
 /** What is between the first such tags, without attributes or inner tags. */
