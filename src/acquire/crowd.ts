@@ -11,7 +11,9 @@ import type { NumberRange } from '../wire/archive-ext.ts';
 import { type Fellow, patienceMs, runLimit, type Share, type ShareOutView, shareOut } from './share-out.ts';
 
 /** What a peer is assumed to send us a second before anything was measured. */
-const ASSUMED_RATE = 4 * 1024 * 1024;
+export const ASSUMED_RATE = 4 * 1024 * 1024;
+/** Who has so many peers sees a part of the swarm only: a crowd may be larger than it looks. */
+const WIDE_PEERS = 40;
 /** A mirror that hardly moves: nobody waits that long anyway. */
 const LONGEST_CLAIM_MS = 3_600_000;
 /** A claim counts for nothing while it is stuck; its maker's other claims, when it is stuck for so many times as long. */
@@ -46,6 +48,11 @@ export class Crowd {
     for (const peer of this.#swarms.fellows(this.#want)) {
       if (!this.#want.offers.get(peer)?.ownStatement) yield peer;
     }
+  }
+
+  /** The swarm is larger than what this node sees of it, perhaps by far. */
+  get isWide(): boolean {
+    return this.#want.asked.size >= WIDE_PEERS;
   }
 
   get isEmpty(): boolean {
@@ -85,11 +92,17 @@ export class Crowd {
   tellNewcomers(): void {
     const claim = this.#claim;
     if (!claim) return;
-    for (const peer of this.peers()) {
+    for (const peer of this.#listeners()) {
       if (this.#told.has(peer)) continue;
       this.#told.add(peer);
       peer.claim(this.#want, claim.pieces, claim.dueMs - this.#clock.nowMs());
     }
+  }
+
+  /** A small file is here before who begins to look for it has heard of a claim: all are told that may begin to. */
+  *#listeners(): Generator<Peer> {
+    if (this.#want.pieces.isSingle) yield* this.#want.asked;
+    else yield* this.peers();
   }
 
   /** What was claimed is here, or given up. */

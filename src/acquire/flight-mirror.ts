@@ -53,6 +53,8 @@ interface Run {
 /** A run's first bytes come in bursts: they are no measure of its rate before so many of them, or so long. */
 const YOUNG_BYTES = 64 * 1024;
 const YOUNG_MS = 2_000;
+/** In a crowd one request asks for what the mirror brings in about so long. */
+const REQUEST_MS = 300;
 
 const diary = log.withTag('acquire');
 
@@ -70,6 +72,7 @@ export class FlightMirror {
   readonly #line: MirrorLine;
   readonly #rate = new BusyRate();
   #run: Run | undefined;
+  #givesRanges = true;
   #peeking = false;
   #peekAbort = new AbortController();
 
@@ -114,11 +117,10 @@ export class FlightMirror {
 
   /** Streams pieces [from, to), and tells those who look for the same file. */
   start(from: number, to: number): void {
-    const { pieces, progress, at } = this.#host;
-    const { mirror, clock, downloadBucket } = this.#parts;
+    const { pieces, progress } = this.#host;
     const overtakes = new Set<number>();
     for (let piece = from; piece < to; piece += 1) if (progress.state[piece] === ASKED) overtakes.add(piece);
-    const movedMs = clock.nowMs();
+    const movedMs = this.#parts.clock.nowMs();
     const run: Run = {
       from,
       at: from,
@@ -132,25 +134,46 @@ export class FlightMirror {
     this.#run = run;
     this.#rate.begin(movedMs);
     this.#line.begin(movedMs);
-    const end = Math.min(pieces.sizeBytes, to * pieces.pieceLength);
+    this.#request(run);
+    this.tellClaim();
+  }
+
+  /** The rest of the run; in a crowd a part of it, as what is on its way when others come to meet us is fetched in vain. */
+  #request(run: Run): void {
+    const { pieces, at, crowd } = this.#host;
+    const { mirror, clock, downloadBucket } = this.#parts;
+    const rate = this.view(clock.nowMs()).bytesPerSecond;
+    const most = Math.max(1, Math.ceil((rate * REQUEST_MS) / 1000 / pieces.pieceLength));
+    const isUndivided = crowd === undefined || crowd.isEmpty || !this.#givesRanges;
+    const to = isUndivided ? run.to : Math.min(run.to, run.at + most);
+    const [from, end] = [pieces.offset(run.at), Math.min(pieces.sizeBytes, to * pieces.pieceLength)];
     runMirror({
       mirror,
       clock,
       bucket: downloadBucket,
       at,
       sizeBytes: pieces.sizeBytes,
-      from: pieces.offset(from),
+      from,
       to: end,
       signal: run.abort.signal,
+      unranged: () => {
+        this.#givesRanges = false;
+      },
       dated: (ms) => {
         this.dateMs ??= Math.floor(ms / 1000) * 1000;
       },
       bytes: (offset, chunk) => this.#bytes(run, offset, chunk.subarray(0, end - offset)),
     }).then(
-      () => this.#ended(run, undefined),
+      () => this.#answered(run, to),
       (error) => this.#ended(run, error),
     );
-    this.tellClaim();
+  }
+
+  /** All that was requested is here, or it met what is here already. */
+  #answered(run: Run, to: number): void {
+    const goesOn = this.#run === run && this.#host.flying && run.at === to && run.at < run.to;
+    if (!goesOn || run.abort.signal.aborted || this.#isTaken(run, run.at)) return this.#ended(run, undefined);
+    this.#request(run);
   }
 
   /** Fetches bytes [from, to), beside any run, for a look at them. Nothing comes of it when it fails. */

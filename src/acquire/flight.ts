@@ -14,8 +14,9 @@ import type { KeptPiece, PieceGrade } from '../store/store.ts';
 import type { Offer } from '../swarm/offer.ts';
 import type { Seeker, Want } from '../swarm/wants.ts';
 import { Pieces } from '../torrent/pieces.ts';
+import { answersUntilMs } from './answer-wait.ts';
 import type { Content } from './content.ts';
-import { Crowd } from './crowd.ts';
+import { ASSUMED_RATE, Crowd } from './crowd.ts';
 import { explain } from './explain.ts';
 import { type FlightBytes, openFlightBytes } from './flight-bytes.ts';
 import { FlightMirror, type FlightMirrorHost } from './flight-mirror.ts';
@@ -37,9 +38,6 @@ import {
 } from './plan.ts';
 import { FROM_MIRROR, FROM_NOBODY, FROM_ROOT, Progress } from './progress.ts';
 
-/** Answers of peers are waited for this long even where the mirror is quick; longer while it is busy with other files of ours. */
-const MOMENT_MS = 60;
-const BUSY_MOMENT_MS = 250;
 /** apt gives up after 30 s of silence; the mirror is asked for a few bytes when nothing could be shown for this long. */
 const SILENCE_MS = 8_000;
 /** Without a byte for this long, more peers are asked. */
@@ -399,19 +397,15 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
     const nowMs = clock.nowMs();
     const mirror = this.#mirror.view(nowMs);
     const expectedMs = mirror.latencyMs + (this.entry.sizeBytes / mirror.bytesPerSecond) * 1000;
-    let answersUntilMs = this.#want && swarms.answersUntilMs(this.#want);
-    if (answersUntilMs !== undefined) {
-      // Nobody is waited for longer than a tenth of what the mirror would take, but for a short moment.
-      const momentMs = mirror.isBusy ? BUSY_MOMENT_MS : MOMENT_MS;
-      answersUntilMs = Math.min(answersUntilMs, this.#startedMs + Math.max(momentMs, 0.1 * expectedMs));
-    }
+    let untilMs = this.#want && swarms.answersUntilMs(this.#want);
+    if (untilMs !== undefined) untilMs = this.#patientUntilMs(untilMs, mirror, expectedMs);
     // A layer on its way is an answer on its way.
     const { layerUntilMs } = this.#trust;
-    if (layerUntilMs !== undefined) answersUntilMs = Math.max(answersUntilMs ?? 0, layerUntilMs);
+    if (layerUntilMs !== undefined) untilMs = Math.max(untilMs ?? 0, layerUntilMs);
     return {
       nowMs,
       draw,
-      answersUntilMs,
+      answersUntilMs: untilMs,
       sizeBytes: this.entry.sizeBytes,
       pieceLength: this.pieces.pieceLength,
       pieces: this.progress.state,
@@ -430,6 +424,23 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
     };
   }
 
+  /** Until when answers that are due by `dueMs` are worth waiting for. */
+  #patientUntilMs(dueMs: number, { isBusy = false }: MirrorView, mirrorMs: number): number {
+    const { crowd } = this;
+    const { swarms } = this.#parts;
+    const likely: { latencyMs: number; wholeMs: number }[] = [];
+    for (const peer of this.#want ? swarms.likely(this.#want) : []) {
+      const { latencyMs } = peer;
+      const bytesMs = (this.entry.sizeBytes * 1000) / Math.max(peer.bytesPerSecond() ?? ASSUMED_RATE, 1);
+      likely.push({ latencyMs, wholeMs: 2 * latencyMs + bytesMs });
+    }
+    const isWide = crowd?.isWide ?? false;
+    const isDialling = this.#want?.asked.size === 0;
+    const isNear = this.#want?.unanswered.keys().some((peer) => peer.trusted) ?? false;
+    const startedMs = this.#startedMs;
+    return answersUntilMs({ startedMs, dueMs, mirrorMs, isBusy, isDialling, isNear, likely, isWide });
+  }
+
   /** How the mirror is divided, when others look for the same file. */
   #sharing({ latencyMs, bytesPerSecond, isBusy = false }: MirrorView): FlightView['share'] {
     const { crowd } = this;
@@ -438,7 +449,8 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
     const { sizeBytes, pieceLength, count: pieceCount } = this.pieces;
     const startedMs = this.#startedMs;
     const movedMs = this.#movedMs;
-    const view = { mirrorMs, isBusy, startedMs, movedMs, sizeBytes, pieceLength, pieceCount };
+    const { isWide } = crowd;
+    const view = { mirrorMs, isBusy, isWide, startedMs, movedMs, sizeBytes, pieceLength, pieceCount };
     if (pieceCount === 1) this.#mirror.tellClaim();
     else {
       const needed = (piece: number) => this.progress.state[piece] !== HAVE;

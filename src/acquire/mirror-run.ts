@@ -20,6 +20,8 @@ export interface MirrorRunOptions {
   readonly signal: AbortSignal;
   /** The Last-Modified of the mirror's answer, milliseconds; called before the first bytes. */
   dated(lastModifiedMs: number): void;
+  /** It was asked for a part and gives the whole: each further request would bring it all again. */
+  unranged?(): void;
   /** False ends the run: the next bytes are here already or come from elsewhere. */
   bytes(offset: number, chunk: Uint8Array): boolean;
 }
@@ -50,7 +52,7 @@ export async function runMirror(options: MirrorRunOptions): Promise<void> {
 }
 
 async function ask(
-  { mirror, at, from, to, sizeBytes, signal }: MirrorRunOptions,
+  { mirror, at, from, to, sizeBytes, signal, unranged }: MirrorRunOptions,
   offset: number,
 ): Promise<MirrorAnswer> {
   const whole = offset === 0 && from === 0 && to === sizeBytes;
@@ -61,6 +63,7 @@ async function ask(
   });
   const { status, headers } = answer;
   const wrong = wrongHead(status, headers, offset, sizeBytes, whole);
+  if (status === 200 && !whole) unranged?.();
   if (wrong === undefined) return answer;
   await discard(answer);
   if (status >= 400 && status < 500 && status !== 408 && status !== 416 && status !== 429) {

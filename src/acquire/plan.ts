@@ -112,6 +112,8 @@ export interface Decision {
 const WINDOW_MS = 500;
 const MIN_WINDOW_BYTES = 1024 * 1024;
 const MIN_STALL_MS = 500;
+/** In a crowd whoever has a piece is asked for it by all of them, and each waits for its turn. */
+const CROWD_STALL_MS = 2_000;
 /** In a crowd each waits for its turn at each, seconds on slow lines: what comes late is no reason to ask for it twice. */
 const MAX_STALL_MS = 8_000;
 /** Who gives a piece to another first says within a second that it may be asked for (docs/protocol.md "Uploads"). */
@@ -143,8 +145,12 @@ export function planFlight(view: FlightView): Decision {
   if (live.length === 0) return withoutPeers(view, offers.length > 0);
 
   const latencyMs = Math.min(...live.map((o) => o.latencyMs));
-  const peersMsAt = (rate: number) => latencyMs + (remaining / rate) * 1000;
-  const inTime = (ms: number) => ms <= mirrorMs * SLOWER_FACTOR + SLOWER_GRACE_MS;
+  const isSingle = view.pieces.length === 1;
+  // One piece comes from one peer, behind what that one owes us already; of many, each peer brings its part.
+  const peersMsAt = (rate: number) =>
+    isSingle ? soonestMs(view, live) : latencyMs + (remaining / rate) * 1000;
+  const graceMs = mirror.isBusy ? SLOWER_GRACE_MS : Math.min(SLOWER_GRACE_MS, 2 * latencyMs);
+  const inTime = (ms: number) => ms <= mirrorMs * SLOWER_FACTOR + graceMs;
   // A peer not yet measured counts as the mirror does, until it proves otherwise; but it stops no mirror that runs.
   const sharers = mirror.sharers ?? 1;
   const peersRate = rateOf(live, mirror.bytesPerSecond, sharers);
@@ -183,7 +189,7 @@ export function planFlight(view: FlightView): Decision {
   }
   // In a crowd the line to the mirror is for what nobody has yet: what peers have would only be in its way.
   if (peersSlower && !(view.share && mirror.isBusy)) {
-    const run = mirrorRun(view, requests, live, mirrorMs);
+    const run = mirrorRun(view, requests, live, mirrorMs, graceMs);
     if (run) {
       const share = mirror.bytesPerSecond / (mirror.bytesPerSecond + peersRate);
       const to = Math.min(run.to, run.from + Math.max(1, Math.ceil((share * remaining) / view.pieceLength)));
@@ -235,7 +241,8 @@ function withoutPeers(view: FlightView, stalled: boolean): Decision {
 function stallLimitMs(view: FlightView, mirrorMs: number): number {
   let latencyMs = Number.POSITIVE_INFINITY;
   for (const offer of view.offers) latencyMs = Math.min(latencyMs, offer.latencyMs);
-  const patience = Math.max(MIN_STALL_MS, Number.isFinite(latencyMs) ? 4 * latencyMs : 0, 0.1 * mirrorMs);
+  const leastMs = view.share ? CROWD_STALL_MS : MIN_STALL_MS;
+  const patience = Math.max(leastMs, Number.isFinite(latencyMs) ? 4 * latencyMs : 0, 0.1 * mirrorMs);
   return Math.min(patience, MAX_STALL_MS);
 }
 
@@ -281,6 +288,19 @@ function queuedTooDeep(live: readonly OfferView[]): ((piece: number) => boolean)
   return late.size > 0 ? (piece) => late.has(piece) : undefined;
 }
 
+/** When the only piece of a file should be here, from whoever brings it soonest, or was asked for it already. */
+function soonestMs({ sizeBytes, pieces, askedOf }: FlightView, live: readonly OfferView[]): number {
+  const asked = pieces[0] === ASKED ? live.find(({ id }) => id === askedOf[0]) : undefined;
+  let bestMs = Number.POSITIVE_INFINITY;
+  for (const offer of asked ? [asked] : live) {
+    if (!offer.has(0)) continue;
+    const rate = Math.max(offer.bytesPerSecond ?? ASSUMED_RATE, 1);
+    const aheadBytes = asked ? (offer.waiting?.().get(0) ?? 0) : offer.queuedBytes;
+    bestMs = Math.min(bestMs, offer.latencyMs + offer.silentMs + ((aheadBytes + sizeBytes) / rate) * 1000);
+  }
+  return bestMs;
+}
+
 /** When the last of what is queued at a peer should be here. */
 function dueMs({ latencyMs, queuedBytes, bytesPerSecond }: OfferView): number {
   return latencyMs + (queuedBytes / Math.max(bytesPerSecond ?? ASSUMED_RATE, 1)) * 1000;
@@ -292,12 +312,13 @@ function mirrorRun(
   requests: readonly Request[],
   live: readonly OfferView[],
   mirrorMs: number,
+  graceMs: number,
 ): { from: number; to: number } | undefined {
   const onTime = new Set<number>();
   for (const offer of live) {
     const rate = offer.bytesPerSecond;
     const dueMs = rate === undefined ? 0 : offer.latencyMs + (offer.queuedBytes / Math.max(rate, 1)) * 1000;
-    if (dueMs <= mirrorMs * 1.5 + SLOWER_GRACE_MS) onTime.add(offer.id);
+    if (dueMs + offer.silentMs <= mirrorMs * 1.5 + graceMs) onTime.add(offer.id);
   }
   const taken = new Set(requests.map((r) => r.piece));
   const free = (piece: number) =>

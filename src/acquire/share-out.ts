@@ -54,6 +54,8 @@ export interface ShareOutView {
   readonly mirrorMs: number;
   /** Other files of this node come from the mirror meanwhile: nothing is lost by waiting. */
   readonly isBusy?: boolean;
+  /** More may look for the file than this node can see. */
+  readonly isWide?: boolean;
 }
 
 export interface Share {
@@ -73,6 +75,10 @@ const BUSY_GRACE_MS = 1_000;
 const SUNK_FACTOR = 1.5;
 /** The more want the same at the same moment, the more likely it is that the mirror is slower than it looks. */
 const GRACE_A_FELLOW_MS = 30;
+/** Where this node sees them all, by this part of the mirror's time at most; else there may be any number more. */
+const GRACE_SHARE = 0.2;
+const FEW_MS = 10;
+const WIDE_GRACE_MS = 100;
 const MANY_FELLOWS = 10;
 /** The last in order waits so much longer than the first. */
 const LONGEST_ORDER_MS = 1_000;
@@ -101,36 +107,43 @@ export function shareOut(view: ShareOutView): Share {
 }
 
 /**
- * One piece: one node fetches it, the others wait for it in a fixed order. In a wide swarm those before us may wait for
- * others in their turn, and never claim: what they wait for reaches us through them, one transfer later.
+ * One piece: one node fetches it, the others wait for it in a fixed order, as long as that makes nobody slower than the
+ * mirror alone. In a wide swarm those before us may wait for others in their turn, and never claim: what they wait for
+ * reaches us through them, one transfer later. While other files come from the mirror there is time to wait for that, too.
  */
 function shareSmall(view: ShareOutView, fellows: readonly Fellow[]): Share {
-  const { nowMs, ownRank, startedMs, mirrorMs, sizeBytes } = view;
+  const { nowMs, ownRank, startedMs, mirrorMs, sizeBytes, isBusy = false, isWide = false } = view;
   const go = (why: string): Share => ({ run: { from: 0, to: 1 }, untilMs: undefined, why });
-  const graceMs = GRACE_A_FELLOW_MS * Math.min(fellows.length, MANY_FELLOWS);
+  const crowdMs = GRACE_A_FELLOW_MS * Math.min(fellows.length, MANY_FELLOWS);
+  const graceMs = isWide
+    ? WIDE_GRACE_MS + crowdMs
+    : Math.max(FEW_MS, Math.min(crowdMs, GRACE_SHARE * mirrorMs));
   const latestMs =
-    startedMs + graceMs + (view.isBusy ? BUSY_FACTOR * mirrorMs + BUSY_GRACE_MS : mirrorMs * SLOWER_FACTOR);
+    startedMs + graceMs + (isBusy ? BUSY_FACTOR * mirrorMs + BUSY_GRACE_MS : mirrorMs * SLOWER_FACTOR);
   const slackMs = Math.max(MIN_SLACK_MS, 0.1 * mirrorMs, graceMs);
   const claims = fellows.filter(({ claim }) => claim?.has(0));
   let untilMs: number | undefined;
   for (const fellow of claims) {
-    const dueMs = (fellow.claim?.dueMs ?? 0) + transferMs(fellow, sizeBytes);
-    const isInTime = dueMs <= latestMs + fellow.latencyMs;
+    const dueMs = (fellow.claim?.dueMs ?? 0) + handOnMs(fellow, sizeBytes);
     // Later than hoped, but sooner than the mirror would be from now on.
     const isSooner = dueMs <= nowMs + mirrorMs && nowMs < startedMs + graceMs + SUNK_FACTOR * mirrorMs;
-    if (dueMs + slackMs > nowMs && (isInTime || isSooner))
+    if (dueMs + slackMs > nowMs && (dueMs <= latestMs || isSooner))
       untilMs = Math.min(untilMs ?? Number.POSITIVE_INFINITY, dueMs + slackMs);
   }
   if (untilMs !== undefined) return { run: undefined, untilMs, why: 'another node fetches it' };
   const before = fellows.filter(({ rank }) => rank < ownRank);
   if (before.length === 0) return go('first in order');
   const stepMs = 2 * Math.max(...before.map(({ latencyMs }) => latencyMs)) + ANSWER_MS;
-  const quickest = Math.min(...before.map((fellow) => transferMs(fellow, sizeBytes)));
-  const waveMs = claims.length > 0 ? 0 : mirrorMs + quickest + slackMs;
-  const turnMs = Math.min(startedMs + waveMs, latestMs) + Math.min(before.length * stepMs, LONGEST_ORDER_MS);
+  const quickest = Math.min(...before.map((fellow) => handOnMs(fellow, sizeBytes)));
   // Worth it only if even an immediate claim of theirs would bring it in time.
-  if (startedMs + stepMs + mirrorMs + quickest > latestMs + MIN_SLACK_MS)
+  if (!isWide && startedMs + stepMs + mirrorMs + quickest > latestMs + MIN_SLACK_MS)
     return go('the mirror is quick enough');
+  const orderMs = Math.min(before.length * stepMs, LONGEST_ORDER_MS);
+  const waveMs = claims.length > 0 ? 0 : mirrorMs + quickest + slackMs;
+  const turnMs =
+    isWide || isBusy
+      ? Math.min(startedMs + waveMs, latestMs) + orderMs
+      : startedMs + Math.min(orderMs, (SLOWER_FACTOR - 1) * mirrorMs + graceMs);
   if (nowMs >= turnMs)
     return go(
       claims.length > 0 ? 'those who fetch it are late' : 'those before in order have not claimed it',
@@ -272,8 +285,9 @@ export function runLimit(
   return limit;
 }
 
-function transferMs(fellow: Fellow, bytes: number): number {
-  return 2 * fellow.latencyMs + (bytes / Math.max(fellow.bytesPerSecond, 1)) * 1000;
+/** From where a fellow has it until it is here: it says so, is asked, and sends it. */
+function handOnMs(fellow: Fellow, bytes: number): number {
+  return 1.5 * fellow.latencyMs + (bytes / Math.max(fellow.bytesPerSecond, 1)) * 1000;
 }
 
 function firstNeeded(view: ShareOutView, from: number, to: number): number {

@@ -72,6 +72,11 @@ export class Downloads {
     this.#latencyMs = latencyMs;
   }
 
+  /** A round trip before anything was asked: better than a guess. */
+  roundTrip(ms: number): void {
+    this.#latencyMs = ms;
+  }
+
   get queuedBytes(): number {
     return this.#queuedBytes;
   }

@@ -50,6 +50,8 @@ export interface IntroductionHost {
   shaken(): boolean;
   /** We have said who we are. */
   introduced(): void;
+  /** The other has answered our first words after so long. */
+  roundTrip(ms: number): void;
 }
 
 export class Introduction {
@@ -65,6 +67,8 @@ export class Introduction {
   /** The handshake's. */
   #swarm: string;
   #isShaken = false;
+  /** When our handshake went out, until it is answered. */
+  #saidMs: number | undefined;
   /** It has said that it looks for nothing (BEP 21), and hasn't shown otherwise. */
   isUploadOnly = false;
   /** It speaks the fast extension (BEP 6), without which dt_archive isn't spoken. */
@@ -120,6 +124,7 @@ export class Introduction {
     if (!infoHash) throw new RangeError('not an info-hash');
     const { peerId } = this.#node;
     const reserved = reservedBytes('extended', 'fast');
+    this.#saidMs = this.#node.clock.nowMs();
     this.#host.send(encodeHandshake({ reserved, infoHash: infoHashToBytes(infoHash), peerId }));
   }
 
@@ -134,6 +139,7 @@ export class Introduction {
   /** The other's extended handshake, each time it comes; the first is answered by hello. Throws ProtocolError. */
   extendedHandshake(payload: Uint8Array): void {
     this.#count();
+    this.#wasAnswered();
     const theirs = decodeExtendedHandshake(payload);
     // Only those that we speak, too: it may name a thousand.
     this.#theirIds = new Map([...theirs.extensions].filter(([name]) => Object.hasOwn(OUR_ID, name)));
@@ -211,7 +217,8 @@ export class Introduction {
     this.#isShaken = true;
     this.#isFast = hasFeature(handshake.reserved, 'fast');
     this.#shared.add(infoHash);
-    if (!this.#isDialled) this.sendHandshake();
+    if (this.#isDialled) this.#wasAnswered();
+    else this.sendHandshake();
     if (!this.#host.shaken()) return;
     if (this.#isFast) this.#host.send(encodeHaveNone());
     this.#sendExtendedHandshake();
@@ -234,6 +241,12 @@ export class Introduction {
       ...(info && info.length > 0 && { metadataSizeBytes: info.length }),
     });
     this.#host.send(encodeExtended(EXTENDED_HANDSHAKE_ID, payload));
+  }
+
+  #wasAnswered(): void {
+    if (this.#saidMs === undefined) return;
+    this.#host.roundTrip(this.#node.clock.nowMs() - this.#saidMs);
+    this.#saidMs = undefined;
   }
 
   #count(): void {

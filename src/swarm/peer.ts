@@ -109,6 +109,7 @@ export class Peer implements FramerSink {
         return false;
       },
       introduced: () => this.#uploads.join(),
+      roundTrip: (ms) => this.#downloads.roundTrip(ms),
     });
     this.#speech = new Speech(this.#introduction, (bytes) => this.send(bytes));
     const host = {
@@ -322,6 +323,11 @@ export class Peer implements FramerSink {
   /** Whether it looks for the same file as we. */
   looksFor(key: Sha256): boolean {
     return this.ready && this.#theirWants.has(key);
+  }
+
+  /** It looked for this file and no longer does: it may have it. */
+  soughtLately(key: Sha256): boolean {
+    return this.#theirWants.soughtLately(key);
   }
 
   claimOn(key: Sha256): Claim | undefined {

@@ -211,6 +211,11 @@ export class Swarms implements PeerNode, AsyncDisposable {
     return hopeful === undefined ? answers : Math.max(answers, hopeful);
   }
 
+  /** Those that were asked, haven't answered, and looked for the same file before: they are likely to have it. */
+  *likely(want: Want): Generator<Peer> {
+    for (const peer of want.unanswered.keys()) if (peer.soughtLately(want.key)) yield peer;
+  }
+
   /** Whether anybody could be asked at all. */
   get hasPeers(): boolean {
     return this.#peers.size > 0 || this.#dialer.hopefulUntilMs() !== undefined;

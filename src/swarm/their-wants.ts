@@ -12,6 +12,7 @@ import { Claim } from './claim.ts';
 import type { KeyAccount } from './key-limits.ts';
 import type { Library, Servable } from './library.ts';
 import { openNumbersIn } from './number-ranges.ts';
+import { SoughtLately } from './sought-lately.ts';
 import type { Uploads } from './uploads.ts';
 
 export interface TheirWantsHost {
@@ -47,6 +48,7 @@ export class TheirWants {
   readonly #keys = new Map<number, Sha256>();
   readonly #numbers = new Map<Sha256, number>();
   readonly #claims = new Map<Sha256, Claim>();
+  readonly #lately = new SoughtLately();
 
   constructor(host: TheirWantsHost) {
     this.#host = host;
@@ -54,6 +56,11 @@ export class TheirWants {
 
   has(key: Sha256): boolean {
     return this.#numbers.has(key);
+  }
+
+  /** It looked for this file and no longer does. */
+  soughtLately(key: Sha256): boolean {
+    return this.#lately.has(key);
   }
 
   claimOn(key: Sha256): Claim | undefined {
@@ -116,6 +123,7 @@ export class TheirWants {
     this.#host.keys.closed(1);
     this.#numbers.delete(key);
     this.#claims.delete(key);
+    this.#lately.add(key);
     this.#host.fellowChanged(key);
     this.#host.uploads.withdraw(number);
   }

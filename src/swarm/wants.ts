@@ -2,7 +2,7 @@
  * What this node looks for, and who was asked: one number a key, the same towards every peer. It decides whom to ask
  * and for how long an answer is worth waiting; not where bytes come from. docs/protocol.md "want", "none".
  *
- * Sixteen peers are asked first: near ones, then those that often had what we looked for, with a good deal of chance, so
+ * Sixteen peers are asked first (of a file of one piece, 64): near ones, then those that often had what we looked for, with a good deal of chance, so
  * that the others get their turn. Who answers `none`, or doesn't answer in time, makes room for another; who never
  * answers is asked last and counts for nothing. Once somebody has it nobody else is asked until it has taken a while.
  */
@@ -31,6 +31,8 @@ export interface Seeker {
 
 /** A want goes to this many peers first, to more as they answer `none` or let the time pass. */
 const FIRST_ASKED = 16;
+/** Of a file of one piece to all that there are: who hears of it late goes to the mirror for it meanwhile. */
+const FIRST_ASKED_SMALL = 64;
 /** To so many more when those that have it bring nothing. */
 const FURTHER_ASKED = 8;
 /**
@@ -140,7 +142,7 @@ export class Wants {
   /** A peer is ready to be asked, or shares more swarms than before. */
   peerReady(peer: Peer): void {
     for (const want of this.#byNumber.values()) {
-      if (this.#hopes(want) < FIRST_ASKED) this.#askOne(want, peer);
+      if (this.#hopes(want) < firstAsked(want)) this.#askOne(want, peer);
       else if (this.#mayAsk(want, peer) && !want.queue.includes(peer)) want.queue.unshift(peer);
     }
   }
@@ -212,8 +214,8 @@ export class Wants {
 
   #isShort(want: Want): boolean {
     const rounds = this.#rounds(want);
-    if (rounds > 1 && want.asked.size < rounds * FIRST_ASKED) return true;
-    return want.offers.size === 0 && this.#hopes(want) < FIRST_ASKED;
+    if (rounds > 1 && want.asked.size < rounds * firstAsked(want)) return true;
+    return want.offers.size === 0 && this.#hopes(want) < firstAsked(want);
   }
 
   /** 1 at first, and one more each time that it takes long. */
@@ -271,4 +273,8 @@ export class Wants {
     }
     if (Number.isFinite(nextMs)) this.#lookAt(nextMs);
   }
+}
+
+function firstAsked({ pieces }: Want): number {
+  return pieces.isSingle ? FIRST_ASKED_SMALL : FIRST_ASKED;
 }

@@ -194,8 +194,32 @@ describe('planFlight() with peers that have it', () => {
   });
 });
 
+describe('planFlight() of one piece', () => {
+  const owing = { bytesPerSecond: MIB, queuedBytes: 2 * MIB };
+
+  test('a peer that owes two seconds of other files is later than the mirror', () => {
+    const { mirror } = planFlight(view({ pieces: '1', offers: [peer(1, { ...owing, roomBytes: 0 })] }));
+    expect(mirror).toEqual({ kind: 'start', from: 0, to: 1 });
+  });
+
+  test('what waits at the front of its queue is not', () => {
+    const offers = [
+      peer(1, { ...owing, bytesPerSecond: 16 * MIB, roomBytes: 0, waiting: () => new Map([[0, 0]]) }),
+    ];
+    expect(planFlight(view({ pieces: '1', offers })).mirror.kind).toBe('keep');
+  });
+});
+
 describe('planFlight() with peers that stall', () => {
   const silent = { silentMs: 4_000, queuedBytes: MIB, roomBytes: 0 };
+
+  test('in a crowd each waits for its turn: two seconds are no stall', () => {
+    const share = () => ({ run: undefined, untilMs: undefined, why: 'others' });
+    const offers = [peer(1, { ...silent, silentMs: 1_500 }), peer(2)];
+    const crowd = { ...view({ pieces: '11......', offers }), share };
+    expect(asked(planFlight(crowd))).not.toContain('0@2');
+    expect(asked(planFlight(view({ pieces: '11......', offers })))).toContain('0@2');
+  });
 
   test('the mirror takes over what the only one was asked for', () => {
     const { mirror, requests } = planFlight(view({ pieces: '1111....', offers: [peer(1, silent)] }));

@@ -172,6 +172,14 @@ describe('shareOut() of one piece', () => {
     expect(shareOut(view({ ...small, fellows: absurd, isBusy: true })).untilMs).toBeLessThan(NOW + 100);
   });
 
+  test('in a swarm so wide that a crowd may be larger than it looks, those before us are waited for even then', () => {
+    const quick = { ...small, mirrorMs: 60, fellows: [fellow('a')] };
+    const { run, untilMs } = shareOut(view({ ...quick, isWide: true }));
+    expect(run).toBeUndefined();
+    expect(untilMs).toBeLessThan(NOW + 500);
+    expect(shareOut(view({ ...quick, isWide: true, nowMs: untilMs ?? 0 })).run).toBeDefined();
+  });
+
   test('where the mirror is quick nobody waits for an order', () => {
     expect(shareOut(view({ ...small, mirrorMs: 60, fellows: [fellow('a')] })).run).toBeDefined();
   });

@@ -52,14 +52,15 @@ class Log implements Seeker {
   failed(): void {}
 }
 
-function scene(count: number, draw = () => 0.5) {
+/** Of several pieces unless said. */
+function scene(count: number, draw = () => 0.5, sizeBytes = 2 * 1024 * 1024) {
   const clock = new VirtualClock();
   const wants = new Wants(clock, draw);
   const fakes = Array.from({ length: count }, () => new FakePeer());
   const peers = fakes.map((fake) => fake.peer);
   const seeker = new Log();
   const open = (seed = 1, swarms: readonly string[] = [SWARM]) =>
-    wants.open(poolFile(10, seed, swarms).entry, seeker, peers);
+    wants.open({ ...poolFile(10, seed, swarms).entry, sizeBytes }, seeker, peers);
   const asked = () => fakes.filter(({ wanted }) => wanted.length > 0).length;
   return { clock, wants, fakes, peers, seeker, open, asked };
 }
@@ -86,6 +87,12 @@ describe('Wants', () => {
     wants.answered(want, one as Peer);
     expect(asked()).toBe(17);
     expect(seeker.events).toEqual(['answered']);
+  });
+
+  test('of a file of one piece sixty-four peers hear at once', () => {
+    const { open, asked } = scene(80, undefined, 60_000);
+    open();
+    expect(asked()).toBe(64);
   });
 
   test('others are asked in the place of those whose time has passed, until all are', async () => {
