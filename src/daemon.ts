@@ -315,8 +315,6 @@ function openDht(
     stateDir: settings.stateDir,
     clock,
     found: (infoHash, addresses) => swarms.found(infoHash, addresses, 'dht'),
-    // All its nodes together are one voter: anybody can have many there.
-    sawUs: (address) => reachability.sawUs(address, 'DHT'),
     peersIn: (infoHash) => swarms.peersIn(infoHash),
   });
 }

@@ -57,8 +57,6 @@ export interface DhtNodeOptions {
   readonly clock: Clock;
   /** Peers of a swarm (40 hexadecimal digits), addresses that may be dialled; several times a look-up. */
   readonly found: (infoHash: string, peers: HostPort[]) => void;
-  /** Most of those who answered lately say that our address is this (4 bytes, public); after each look-up. */
-  readonly sawUs?: (address: Uint8Array) => void;
 }
 
 export class DhtNode implements AsyncDisposable {
@@ -159,8 +157,6 @@ export class DhtNode implements AsyncDisposable {
     this.#looking.set(infoHash, peers);
     await this.#walk(key);
     this.#looking.delete(infoHash);
-    const external = this.externalAddress;
-    if (external !== undefined) this.#options.sawUs?.(parseIp(external) as Uint8Array);
     diary.debug(`${peers.count} peers of ${infoHash}, ${this.nodes} nodes`);
     if (this.#stopped || this.nodes === 0) return;
     const { promise, resolve } = Promise.withResolvers<void>();
