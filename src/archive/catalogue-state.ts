@@ -133,7 +133,7 @@ function readRecord(value: unknown): ReleaseRecord | undefined {
 function readVerdict(value: unknown): SignatureVerdict | undefined {
   if (!isObject(value)) return undefined;
   const { status, keyring, fingerprint, reason } = value;
-  if (status === 'public') {
+  if (status === 'public' || status === 'private') {
     return typeof keyring === 'string' && typeof fingerprint === 'string'
       ? { status, keyring, fingerprint }
       : undefined;

@@ -201,6 +201,8 @@ export class HeldRelease {
   isKinOf({ release, verdict }: HeldRelease): boolean {
     const { origin, label } = this.release;
     if (origin === undefined || origin !== release.origin || label !== release.label) return false;
+    if (this.verdict.status === 'private' && verdict.status === 'private')
+      return this.verdict.fingerprint === verdict.fingerprint;
     return this.verdict.status === 'public' && verdict.status === 'public';
   }
 

@@ -18,12 +18,13 @@ import { releasePlace } from './held-release.ts';
 import type { Validators } from './new-release.ts';
 import { MAX_RELEASE_BYTES, parseRelease, type Release } from './release.ts';
 import {
+  isTrusted,
   type ReadRelease,
-  readRelease,
   type SignatureVerdict,
   type SignedRelease,
   verdictText,
 } from './signature.ts';
+import { Trust } from './trust.ts';
 
 /** The part of mirror/mirror.ts that is needed here. */
 export interface UpstreamRequest {
@@ -41,8 +42,8 @@ export interface UpstreamRequest {
 export interface RefreshOptions {
   readonly catalogue: Catalogue;
   readonly mirror: UpstreamRequest;
-  /** Default: readRelease() with the public keyrings of this machine. */
-  readonly verify?: (signed: SignedRelease) => Promise<ReadRelease>;
+  /** Default: Trust.verify() with the keyrings and sources of this machine. */
+  readonly verify?: (signed: SignedRelease, at: Location) => Promise<ReadRelease>;
   readonly clock?: Clock;
   /** The longest a mirror may say nothing. */
   readonly silenceMs?: number;
@@ -89,7 +90,7 @@ export class Refresh {
   readonly counts: RefreshCounts = { stale: 0, rollbacks: 0, refused: 0 };
   readonly #catalogue: Catalogue;
   readonly #mirror: UpstreamRequest;
-  readonly #verify: (signed: SignedRelease) => Promise<ReadRelease>;
+  readonly #verify: (signed: SignedRelease, at: Location) => Promise<ReadRelease>;
   readonly #clock: Clock;
   readonly #silenceMs: number;
   readonly #rounds = new Map<string, Promise<Outcome>>();
@@ -99,7 +100,8 @@ export class Refresh {
   constructor(options: RefreshOptions) {
     this.#catalogue = options.catalogue;
     this.#mirror = options.mirror;
-    this.#verify = options.verify ?? ((signed) => readRelease(signed));
+    const trust = new Trust();
+    this.#verify = options.verify ?? ((signed, at) => trust.verify(signed, at));
     this.#clock = options.clock ?? systemClock;
     this.#silenceMs = options.silenceMs ?? SILENCE_MS;
   }
@@ -225,14 +227,17 @@ export class Refresh {
     const held = this.#catalogue.inForce(at);
     const kept = this.#catalogue.kept(at);
     const known =
-      held?.verdict.status === 'public' && kept !== undefined && Buffer.compare(kept.bytes, bytes) === 0;
+      held !== undefined &&
+      isTrusted(held.verdict) &&
+      kept !== undefined &&
+      Buffer.compare(kept.bytes, bytes) === 0;
     // A plain Release speaks only where the mirror has no InRelease: that is the one whose signature comes with it.
     const second = !inline && held?.form === 'InRelease' && !this.#withoutInRelease.has(directoryName(at));
     if (known || second) {
       this.#catalogue.keep(at, bytes, validators);
       return;
     }
-    const { text, verdict } = await this.#verify({ release: bytes });
+    const { text, verdict } = await this.#verify({ release: bytes }, at);
     const release = parseRelease(text);
     const objection = held && this.#objection(held, { release, verdict }, inline);
     if (objection !== undefined) {
@@ -254,16 +259,16 @@ export class Refresh {
     given: { readonly release: Release; readonly verdict: SignatureVerdict },
     inline: boolean,
   ): string | undefined {
-    const wasPublic = held.verdict.status === 'public';
+    const wasTrusted = isTrusted(held.verdict);
     const { status } = given.verdict;
     // A Release without its Release.gpg yet: judged when that comes.
-    if (wasPublic && inline && (status === 'bad' || status === 'unknown')) {
+    if (wasTrusted && inline && (status === 'bad' || status === 'unknown')) {
       this.counts.refused += 1;
       return verdictText(given.verdict);
     }
     const [heldMs, givenMs] = [held.release.dateMs, given.release.dateMs];
     if (heldMs === undefined || heldMs > this.#clock.wallMs() + CLOCK_SKEW_MS) return undefined;
-    if (status === 'public' && !wasPublic) return undefined;
+    if (isTrusted(given.verdict) && !wasTrusted) return undefined;
     if (givenMs !== undefined && givenMs >= heldMs) return undefined;
     this.counts.rollbacks += 1;
     return `it is older (${givenMs === undefined ? 'no date' : new Date(givenMs).toISOString()})`;
@@ -275,7 +280,7 @@ export class Refresh {
     if (kept === undefined) return;
     this.#catalogue.keep(at, signature, validators);
     if (this.#catalogue.inForce(releaseAt)?.form !== 'Release') return;
-    const { verdict } = await this.#verify({ release: kept.bytes, signature });
+    const { verdict } = await this.#verify({ release: kept.bytes, signature }, releaseAt);
     this.#catalogue.judge(releaseAt, verdict);
   }
 

@@ -14,7 +14,8 @@ import { isClearSigned, splitClearSigned } from './clearsign.ts';
 
 export type SignatureVerdict =
   | {
-      readonly status: 'public';
+      /** By the key of a public archive, or by one that only this machine's apt trusts for it (trust.ts). */
+      readonly status: 'public' | 'private';
       /** The keyring file that holds the key. */
       readonly keyring: string;
       /** Upper-case hexadecimal; of the primary key (gpgv) or of the key that signed (sqv). */
@@ -37,6 +38,8 @@ export interface ReadRelease {
 export interface SignatureOptions {
   /** Keyring files, in the order in which they are named in verdicts. Default: publicKeyrings(). */
   readonly keyrings?: readonly string[];
+  /** Only a signature by one of these keys or subkeys counts: upper-case hexadecimal. */
+  readonly fingerprints?: readonly string[];
   /** The verifier to run: a path, or a name looked up in PATH. Default: gpgv, else sqv. */
   readonly program?: string;
   readonly timeoutMs?: number;
@@ -108,7 +111,8 @@ export async function verifyDetached(
   try {
     writeFileSync(join(directory, 'text'), text, { mode: 0o600 });
     writeFileSync(join(directory, 'text.sig'), signature, { mode: 0o600 });
-    const check = { program, directory, timeoutMs: options.timeoutMs ?? DEFAULT_TIMEOUT_MS };
+    const { fingerprints, timeoutMs = DEFAULT_TIMEOUT_MS } = options;
+    const check = { program, directory, timeoutMs, ...(fingerprints && { fingerprints }) };
     const outcome = await runVerifier(check, keyrings);
     if (!('fingerprint' in outcome)) return outcome;
     return {
@@ -127,9 +131,10 @@ interface Check {
   readonly program: string;
   readonly directory: string;
   readonly timeoutMs: number;
+  readonly fingerprints?: readonly string[];
 }
 
-type Outcome = { readonly fingerprint: string } | Exclude<SignatureVerdict, { status: 'public' }>;
+type Outcome = { readonly fingerprint: string } | Exclude<SignatureVerdict, { status: 'public' | 'private' }>;
 
 /** gpgv doesn't say which keyring held the key: the first that suffices alone is named. */
 async function keyringOf(fingerprint: string, check: Check, keyrings: readonly string[]): Promise<string> {
@@ -165,14 +170,14 @@ async function runVerifier(check: Check, keyrings: readonly string[]): Promise<O
     if (timedOut)
       return { status: 'unavailable', reason: `${program} did not answer within ${timeoutMs} ms` };
     if (output === undefined) return { status: 'bad', reason: `${program} said too much` };
-    return sqv ? readSqv(output, code) : readGpgvStatus(output);
+    return sqv ? readSqv(output, code, check.fingerprints) : readGpgvStatus(output, check.fingerprints);
   } finally {
     clearTimeout(timer);
   }
 }
 
-/** Reads gpgv's status lines. Exported for its tests. */
-export function readGpgvStatus(output: string): Outcome {
+/** Reads gpgv's status lines; of good signatures only those by `wanted` keys count, if given. Exported for its tests. */
+export function readGpgvStatus(output: string, wanted?: readonly string[]): Outcome {
   let fingerprint: string | undefined;
   let good = false;
   let bad: string | undefined;
@@ -190,6 +195,10 @@ export function readGpgvStatus(output: string): Outcome {
     else if (keyword === 'VALIDSIG' && good) {
       good = false;
       const primary = args[9] ?? args[0] ?? '';
+      if (wanted && ![primary, args[0] ?? ''].some((key) => wanted.includes(key))) {
+        missing = true;
+        continue;
+      }
       if (WEAK_HASHES.has(args[7] ?? '')) bad ??= 'its signature uses a hash that is no longer trusted';
       else if (/^[0-9A-F]{40,64}$/.test(primary)) fingerprint ??= primary;
     }
@@ -202,8 +211,9 @@ export function readGpgvStatus(output: string): Outcome {
 }
 
 /** sqv prints the fingerprint of each good signature's key and exits 0 when there is one. */
-function readSqv(output: string, code: number): Outcome {
-  const fingerprint = /^[0-9A-F]{40,64}$/m.exec(output)?.[0];
+function readSqv(output: string, code: number, wanted?: readonly string[]): Outcome {
+  const all = output.match(/^[0-9A-F]{40,64}$/gm) ?? [];
+  const fingerprint = all.find((key) => wanted === undefined || wanted.includes(key));
   if (code === 0 && fingerprint !== undefined) return { fingerprint };
   return { status: 'unknown', reason: 'no public archive key signed it' };
 }
@@ -230,7 +240,12 @@ function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
+/** A key that apt accepts for it, or a public archive's, signed it. */
+export function isTrusted({ status }: SignatureVerdict): boolean {
+  return status === 'public' || status === 'private';
+}
+
 /** A verdict in words, for logs. */
 export function verdictText(verdict: SignatureVerdict): string {
-  return verdict.status === 'public' ? `signed by ${verdict.fingerprint}` : verdict.reason;
+  return 'fingerprint' in verdict ? `signed by ${verdict.fingerprint}` : verdict.reason;
 }

@@ -500,6 +500,22 @@ describe('Catalogue and swarms', () => {
     expect(catalogue.identities()).toEqual([]);
   });
 
+  test('nor has what only a key of this machine’s apt signed', async () => {
+    const catalogue = catalogueWith();
+    put(catalogue, { files: releaseFiles(main) }, DIST, {
+      status: 'private',
+      keyring: 'k',
+      fingerprint: 'F',
+    });
+    await arrive(catalogue, main.gz);
+    expect(catalogue.identities()).toEqual([]);
+    expect(await look(catalogue, `${BASE}/${HELLO.path}`)).toEqual({
+      key: keyOf(HELLO),
+      sizeBytes: 5,
+      swarms: [],
+    });
+  });
+
   test('unless the operator shares it', async () => {
     const catalogue = catalogueWith({ shareRules: [parseShareRule(`http://${BASE}`)] });
     put(catalogue, { files: releaseFiles(main) }, DIST, UNKNOWN);

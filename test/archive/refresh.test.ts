@@ -275,6 +275,18 @@ describe('Refresh.serve() passes through unchanged, and believes nothing of', ()
     expect(refresh.counts.refused).toBe(1);
   });
 
+  test('a newer one that no trusted key signed, where a private key had', async () => {
+    const at = locationOf('apt.example.org/dists/x/InRelease');
+    verdict = { status: 'private', keyring: 'k', fingerprint: 'F' };
+    mirror.give(at, fakeInRelease(textOf(FIRST)));
+    await serve(at);
+    verdict = { status: 'unknown', reason: 'no key' };
+    mirror.give(at, fakeInRelease(textOf(SECOND)));
+    expect((await serve(at)).status).toBe(200);
+    expect(catalogue.inForce(at)?.release.dateMs).toBe(Date.parse(FIRST));
+    expect(refresh.counts.refused).toBe(1);
+  });
+
   test.each([
     ['a page of a captive portal', bytesOf('<html>log in</html>')],
     [

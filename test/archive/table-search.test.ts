@@ -108,6 +108,7 @@ describe('one archive at several mirrors', () => {
   test.each([
     ['another origin', { origin: 'Example' }, PUBLIC],
     ['no signature of a public archive', {}, UNKNOWN],
+    ["a signature of another's key", {}, { status: 'private', keyring: 'k', fingerprint: 'G' } as const],
   ])('but nothing from one with %s', async (_, spec, verdict) => {
     put(`${GERMAN}/dists/bookworm`, { files: { [STEM]: NEW } });
     await arrive(NEW);
