@@ -16,6 +16,13 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
       return { args, run: runStatus };
     },
   },
+  apt: {
+    description: 'Let apt use the daemon wherever it answers: enable, disable, status',
+    load: async () => {
+      const { aptArgs: args, runApt: run } = await import('./apt.ts');
+      return { args, run };
+    },
+  },
   'make-torrent': {
     description: 'Make a .dtorrent from Packages and Sources files',
     load: async () => {

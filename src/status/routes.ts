@@ -22,6 +22,8 @@ const HEADERS = {
   ].join('; '),
   'Cross-Origin-Resource-Policy': 'same-origin',
   'Referrer-Policy': 'no-referrer',
+  // How the probe that apt runs knows us (commands/apt-probe.sh).
+  Server: 'DebTorrent',
   'X-Content-Type-Options': 'nosniff',
 };
 

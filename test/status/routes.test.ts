@@ -70,7 +70,9 @@ describe('statusRoutes()', () => {
   });
 
   test('/healthz says ok, other paths 404 with a text', async () => {
-    expect(await (await get('/healthz')).text()).toBe('ok\n');
+    const healthz = await get('/healthz');
+    expect(await healthz.text()).toBe('ok\n');
+    expect(healthz.headers.get('Server')).toBe('DebTorrent');
     const missing = await get('/api/nothing');
     expect(missing.status).toBe(404);
     expect(await missing.text()).not.toBe('');
