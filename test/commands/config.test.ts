@@ -33,7 +33,7 @@ describe('debtorrent config', () => {
     for (const name of SETTING_NAMES) {
       if (SETTINGS[name].kind !== 'off-switch') continue;
       const [, comment] = new RegExp(`^# (.+)\\n${keyOf(name)} = true$`, 'm').exec(printed) ?? [];
-      expect(comment).toMatch(/^Look for/);
+      expect(comment).toMatch(/^(?:Look for|Ask) /);
     }
   });
 
