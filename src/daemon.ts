@@ -172,7 +172,10 @@ export async function startDaemon(settings: Settings): Promise<Daemon> {
     mirror,
     loopGuard,
     acquire: acquirer,
-    catalogue: { lookup: async (at) => (await catalogue.lookup(at)) ?? listed.lookup(at) },
+    catalogue: {
+      lookup: async (at) => (await catalogue.lookup(at)) ?? listed.lookup(at),
+      byKey: (key) => catalogue.byKey(key),
+    },
     pages: statusRoutes({ snapshot: status }),
     count: {
       fromStore: (bytes) => totals.add('fromStore', bytes),
