@@ -50,7 +50,10 @@ const TAIL = `
   with the address of another.
 - A network whose other machines are not to know which archives this one uses: \`--no-lan\`.
 - A fleet: \`--with-tracker\` on one machine (or \`debtorrent tracker\`), \`--tracker\` on all the others.
-- A proxy for other machines' APT: \`--listen 0.0.0.0:9988\`. There is no access control but your firewall's.
+- A proxy for other machines' APT: \`--listen 0.0.0.0:9988 --allow-client lan\`, or \`--allow-client\` with their addresses;
+  without it the program doesn't start, as anybody could use it. Other machines may ask for known archives, for the hosts
+  in this machine's \`sources.list\`, and for what \`--allow-upstream\` names ([apt.md](apt.md#who-may-ask-and-for-what)). On a
+  rented server \`lan\` is the provider's network: name addresses instead.
 - A mirror or repository in your own network: \`--allow-upstream\` with its host; and \`--share\` with its Origin or URI,
   if its packages may go to other nodes.
 - Nobody but your own machines may learn what you install: \`--privacy lan\`. Without a setting, strangers (met through

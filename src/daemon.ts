@@ -12,7 +12,6 @@ import { ListedFiles } from './acquire/listed-files.ts';
 import { Catalogue } from './archive/catalogue.ts';
 import { type Entry, type Location, locationName } from './archive/entry.ts';
 import { Refresh } from './archive/refresh.ts';
-import type { ReleaseSummary } from './archive/release-summary.ts';
 import { parseShareRule } from './archive/sharing.ts';
 import { DEFAULT_WAN_UPLOAD, SETTINGS, type Settings } from './config/settings.ts';
 import { Dht } from './discovery/dht.ts';
@@ -26,12 +25,15 @@ import { formatHostPort, type HostPort } from './lib/host-port.ts';
 import { TokenBucket } from './lib/token-bucket.ts';
 import { Totals } from './metrics/totals.ts';
 import { HttpMirror, userAgentFor } from './mirror/http-mirror.ts';
+import { SourceHosts } from './mirror/source-hosts.ts';
 import { UpstreamPolicy } from './mirror/upstream-policy.ts';
 import { createProxyApp } from './proxy/app.ts';
+import { ClientAccess, checkListen } from './proxy/client-access.ts';
 import { LoopGuard } from './proxy/loop-guard.ts';
 import { startProxyServer } from './proxy/server.ts';
+import { Tunnels } from './proxy/tunnels.ts';
 import { statusRoutes } from './status/routes.ts';
-import { collect, type ReleaseStatus } from './status/snapshot.ts';
+import { collect } from './status/snapshot.ts';
 import { DiskStore } from './store/disk-store.ts';
 import type { Store } from './store/store.ts';
 import { isLoopbackAddress } from './swarm/address.ts';
@@ -60,13 +62,16 @@ export async function startDaemon(settings: Settings): Promise<Daemon> {
   await using stack = new AsyncDisposableStack();
   const clock = systemClock;
   const startedMs = clock.nowMs();
+  checkListen(settings.listen, settings.allowClient);
   for (const directory of [settings.cacheDir, settings.stateDir]) makeDirectory(directory);
 
   const totals = stack.use(new Totals(settings.stateDir, clock));
   const store = stack.use(openStore(settings));
   const hasher = stack.use(new Hasher());
   const loopGuard = new LoopGuard();
-  const policy = new UpstreamPolicy(settings.allowUpstream);
+  const sources = new SourceHosts();
+  const inSources = (host: string, port: number) => sources.has(host, port);
+  const policy = new UpstreamPolicy(settings.allowUpstream, { inSources });
   const mirror = new HttpMirror({ policy, userAgent: userAgentFor(VERSION), via: loopGuard.via });
 
   const library = new Library(store, (fd, pieces) => hasher.layer(fd, pieces));
@@ -163,26 +168,30 @@ export async function startDaemon(settings: Settings): Promise<Daemon> {
       transfers: () => acquirer.transfers(),
       reachability: () => reachability.status(),
       trackers: () => trackerClient?.status() ?? [],
-      releases: () => catalogue.releases().map((release) => releaseStatus(release, clock.wallMs())),
       dht: () => dht?.status(),
     });
 
+  const lanClients = new LocalNetwork(clock, ownAddresses);
+  const clients = new ClientAccess({
+    allowed: settings.allowClient,
+    isOnLan: (address) => lanClients.has(address),
+  });
   const door = createProxyApp({
+    clients,
+    isKnown: (at) => policy.isKnown(at),
     refresh,
     mirror,
     loopGuard,
     acquire: acquirer,
-    catalogue: {
-      lookup: async (at) => (await catalogue.lookup(at)) ?? listed.lookup(at),
-      byKey: (key) => catalogue.byKey(key),
-    },
+    catalogue: { lookup: async (at) => (await catalogue.lookup(at)) ?? listed.lookup(at) },
     pages: statusRoutes({ snapshot: status }),
     count: {
       fromStore: (bytes) => totals.add('fromStore', bytes),
       fromMirror: (bytes) => totals.add('fromMirror', bytes),
     },
   });
-  const server = stack.use(await startProxyServer({ listen: settings.listen, door }));
+  const tunnels = new Tunnels({ clients, policy, loopGuard });
+  const server = stack.use(await startProxyServer({ listen: settings.listen, door, tunnels }));
   loopGuard.listensOn(server.address.host, server.address.port);
 
   peers = listenForPeers(swarms, settings);
@@ -239,22 +248,6 @@ export async function startDaemon(settings: Settings): Promise<Daemon> {
     tracker: tracker?.address,
     store,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
-  };
-}
-
-function releaseStatus(release: ReleaseSummary, wallMs: number): ReleaseStatus {
-  const { directory, dateMs, validUntilMs, verdict, upstream } = release;
-  const isSigned = verdict.status === 'public' || verdict.status === 'private';
-  return {
-    name: directory,
-    ...(dateMs !== undefined && { ageSeconds: Math.max(0, Math.floor((wallMs - dateMs) / 1000)) }),
-    ...(validUntilMs !== undefined && { validSeconds: Math.floor((validUntilMs - wallMs) / 1000) }),
-    signed: isSigned ? verdict.status : 'no',
-    shared: release.shareable,
-    stale: upstream.stale,
-    behindSeconds: Math.floor(release.behindMs / 1000),
-    rolledBack: upstream.rollbacks,
-    refused: upstream.refused,
   };
 }
 

@@ -5,6 +5,7 @@
  */
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { parseAddressRange } from '../lib/address-range.ts';
 import { type HostPort, parseHostPort } from '../lib/host-port.ts';
 import { LOG_LEVELS, type LogLevel } from '../lib/log.ts';
 import { parseSize } from '../lib/parse-size.ts';
@@ -15,6 +16,8 @@ export type PrivacyScope = (typeof PRIVACY_SCOPES)[number];
 
 export interface Settings {
   readonly listen: HostPort;
+  /** Addresses, ranges, or "lan". */
+  readonly allowClient: readonly string[];
   readonly peerListen: HostPort;
   readonly cacheDir: string;
   readonly stateDir: string;
@@ -76,6 +79,16 @@ export const SETTINGS: { readonly [N in SettingName]: SettingSpec<Settings[N]> }
     initial: { host: '127.0.0.1', port: 9988 },
     parse: (t) => parseHostPort(t, { host: '127.0.0.1', port: 9988 }),
     expects: 'an address and port such as 127.0.0.1:9988',
+  },
+  allowClient: {
+    flag: 'allow-client',
+    kind: 'list',
+    valueHint: 'ADDRESS[/BITS]',
+    description:
+      'Whose APT may use the proxy besides this machine: an address, a range, or "lan" for private addresses and the networks of the own interfaces (repeatable)',
+    initial: [],
+    parse: (t) => (t === 'lan' || parseAddressRange(t) ? t : undefined),
+    expects: 'an address, a range such as 192.168.1.0/24, or lan',
   },
   peerListen: {
     flag: 'peer-listen',
@@ -207,7 +220,7 @@ export const SETTINGS: { readonly [N in SettingName]: SettingSpec<Settings[N]> }
     kind: 'list',
     valueHint: 'HOST[:PORT]',
     description:
-      'A mirror that may be asked though its address is private, loopback or on an unusual port (repeatable)',
+      "A mirror that may be asked though its address is private, loopback or on an unusual port, and by other machines though it is no known archive; those in this machine's sources.list may be asked without (repeatable)",
     initial: [],
     parse: (t) => (parseHostPort(t, { port: 80 }) ? t : undefined),
     expects: 'a host such as mirror.example.org or 192.168.1.2:8080',

@@ -1,18 +1,22 @@
 /**
  * Which upstreams may be asked on behalf of whoever can reach the proxy port. It decides by port and by every address
  * that the name resolves to, so that neither a request, nor a redirect, nor a clever name leads into the operator's
- * network; what `--allow-upstream` names is let through. It doesn't dial: the caller is given the addresses that were
- * checked and dials those, so a name that resolves differently a moment later gains nothing.
+ * network; what `--allow-upstream` or a source of this machine's apt names is let through (apt would ask it without us).
+ * It doesn't dial: the caller is given the addresses that were checked and dials those, so a name that resolves
+ * differently a moment later gains nothing. Who asks is the door's to know: clients of other machines may ask only for
+ * what `isKnown`.
  * Rules: ports 80 and 443 only; no loopback, private, link-local, multicast, unspecified, reserved or metadata
  * address; one such address among several condemns the name.
  */
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import type { Location } from '../archive/entry.ts';
+import { isLoopbackHost } from '../lib/address-range.ts';
 import { type Clock, systemClock } from '../lib/clock.ts';
 import { RefusedError, UnavailableError } from '../lib/errors.ts';
 import { parseHostPort } from '../lib/host-port.ts';
 import { addressKind } from './address-kind.ts';
+import { isKnownArchive } from './known-archives.ts';
 
 /** Every address of a host name, as text. Rejects when there is none. */
 export type Resolve = (host: string) => Promise<readonly string[]>;
@@ -24,23 +28,45 @@ export const resolveAll: Resolve = async (host) =>
 const CACHE_MS = 30_000;
 const CACHE_NAMES = 1024;
 
+export interface UpstreamPolicyOptions {
+  readonly resolve?: Resolve;
+  readonly clock?: Clock;
+  /** Whether apt's sources on this machine name that host and port. */
+  readonly inSources?: (host: string, port: number) => boolean;
+}
+
 export class UpstreamPolicy {
   readonly #allowed: ReadonlySet<string>;
+  readonly #inSources: (host: string, port: number) => boolean;
   readonly #resolve: Resolve;
   readonly #clock: Clock;
   readonly #cache = new Map<string, { readonly untilMs: number; readonly addresses: readonly string[] }>();
 
   /** `allowed`: "HOST" (any port) or "HOST:PORT" (that port only), as given to --allow-upstream. */
-  constructor(allowed: readonly string[], resolve: Resolve = resolveAll, clock: Clock = systemClock) {
+  constructor(
+    allowed: readonly string[],
+    { resolve = resolveAll, clock = systemClock, inSources = () => false }: UpstreamPolicyOptions = {},
+  ) {
     this.#allowed = new Set(allowed.map((text) => canonicalName(text.trim().toLowerCase())));
+    this.#inSources = inSources;
     this.#resolve = resolve;
     this.#clock = clock;
   }
 
-  /** Whether `--allow-upstream` names this very host and port. */
+  /** Whether `--allow-upstream`, or one of apt's sources, names this very host and port. */
   allowsByName(at: Pick<Location, 'scheme' | 'host'>): boolean {
     const { host, port } = hostAndPort(at);
-    return this.#allowed.has(host) || this.#allowed.has(`${host}:${port}`);
+    return this.#isAllowed(host, port) || this.#inSources(host, port);
+  }
+
+  /**
+   * Whether clients of other machines may ask for it: a known archive, one of this machine's sources (but not what
+   * serves this machine only), or what `--allow-upstream` names.
+   */
+  isKnown(at: Pick<Location, 'scheme' | 'host'>): boolean {
+    const { host, port } = hostAndPort(at);
+    if (this.#isAllowed(host, port) || isKnownArchive(host)) return true;
+    return !isLoopbackHost(host) && this.#inSources(host, port);
   }
 
   /**
@@ -63,6 +89,10 @@ export class UpstreamPolicy {
       }
     }
     return addresses;
+  }
+
+  #isAllowed(host: string, port: number): boolean {
+    return this.#allowed.has(host) || this.#allowed.has(`${host}:${port}`);
   }
 
   async #addresses(host: string): Promise<readonly string[]> {

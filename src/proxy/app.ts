@@ -5,13 +5,15 @@
  * an unexpected failure of ours ends in the mirror's answer.
  */
 import type { Acquire } from '../acquire/acquire.ts';
-import { type Location, locationName } from '../archive/entry.ts';
+import { type Entry, type Location, locationName } from '../archive/entry.ts';
+import { plainAddress } from '../lib/address-range.ts';
 import { NoRoomError, RefusedError, UnavailableError } from '../lib/errors.ts';
+import { formatHostPort } from '../lib/host-port.ts';
 import { log, quoteRemote } from '../lib/log.ts';
 import type { Mirror } from '../mirror/mirror.ts';
 import { answerError, answerText } from './answer-text.ts';
+import type { ClientAccess } from './client-access.ts';
 import { type Door, type Exchange, field } from './exchange.ts';
-import { entryFor, expectationOf, type LooksUp } from './expectation.ts';
 import type { LoopGuard } from './loop-guard.ts';
 import { answerOwnPage, type Pages } from './own-page.ts';
 import { passThrough } from './pass-through.ts';
@@ -20,13 +22,16 @@ import { respond } from './respond.ts';
 import { parseTarget, type Target } from './target.ts';
 
 export interface ProxyParts {
-  readonly catalogue: LooksUp;
+  readonly catalogue: { lookup(at: Location): Promise<Entry | undefined> };
   readonly refresh: ServesReleases;
   readonly acquire: Acquire;
   readonly mirror: Mirror;
   /** The Hono app of our own pages. */
   readonly pages: Pages;
   readonly loopGuard: LoopGuard;
+  readonly clients: Pick<ClientAccess, 'allows' | 'isHere'>;
+  /** Whether clients of other machines may ask for what is there. */
+  isKnown(at: Location): boolean;
   /** Payload bytes given to clients; what a flight brings is counted where it is fetched. */
   readonly count: {
     readonly fromStore: (bytes: number) => void;
@@ -40,9 +45,14 @@ type FileTarget = Extract<Target, { kind: 'file' }>;
 const tagged = log.withTag('proxy');
 
 export function createProxyApp(parts: ProxyParts): Door {
-  const { loopGuard } = parts;
+  const { loopGuard, clients } = parts;
   return async (exchange) => {
     const { request } = exchange;
+    if (!clients.allows(request.socket.remoteAddress)) {
+      const text = 'this proxy is not for your network; its --allow-client says for whom it is';
+      answerText(exchange, 403, text, { Connection: 'close' });
+      return;
+    }
     if (request.method !== 'GET' && request.method !== 'HEAD') {
       answerText(exchange, 405, 'only GET and HEAD are served here', {
         Allow: 'GET, HEAD',
@@ -54,7 +64,10 @@ export function createProxyApp(parts: ProxyParts): Door {
       answerText(exchange, 400, 'the request has no Host field');
       return;
     }
-    const target = parseTarget(request.url ?? '', { isOwnHost: (host) => loopGuard.isOwnHost(host) });
+    const { localAddress: host = '', localPort: port = 0 } = request.socket;
+    const reachedAt = formatHostPort({ host: plainAddress(host), port });
+    const isOwnHost = (named: string) => named === reachedAt || loopGuard.isOwnHost(named);
+    const target = parseTarget(request.url ?? '', { isOwnHost });
     if (target.kind === 'refused') answerText(exchange, target.status, target.text);
     else if (target.kind === 'own') await answerOwnPage(exchange, { ...parts, path: target.path });
     else await answerFile(exchange, target, parts);
@@ -62,8 +75,13 @@ export function createProxyApp(parts: ProxyParts): Door {
 }
 
 async function answerFile(exchange: Exchange, target: FileTarget, parts: ProxyParts): Promise<void> {
-  const { loopGuard } = parts;
+  const { loopGuard, clients } = parts;
   const { at } = target;
+  if (!clients.isHere(exchange.request.socket.remoteAddress) && !parts.isKnown(at)) {
+    const text = `refused to ask ${at.host} for another machine: it is no known archive, nor in this one's sources.list`;
+    answerText(exchange, 403, `${text}; --allow-upstream ${at.host} would allow it`);
+    return;
+  }
   if (loopGuard.hasSeen(field(exchange.request, 'via')) || loopGuard.isOwnHost(at.host)) {
     answerText(exchange, 508, `a loop: this proxy was asked for ${at.host} by itself`);
     return;
@@ -84,18 +102,15 @@ async function answerFile(exchange: Exchange, target: FileTarget, parts: ProxyPa
 async function answerFromArchive(exchange: Exchange, at: Location, parts: ProxyParts): Promise<boolean> {
   const { catalogue, refresh, acquire, loopGuard, count } = parts;
   const { via } = loopGuard;
-  const expected = expectationOf(exchange);
   try {
     if (isReleaseFile(at.path)) return await answerRelease(exchange, { refresh, at, via });
-    const entry = await entryFor(catalogue, at, expected);
+    const entry = await catalogue.lookup(at);
     if (!entry) return false;
     const content = await acquire.open(entry, at, exchange.signal);
     await respond(exchange, content, { path: at.path, via, onFromStore: count.fromStore });
     return true;
   } catch (error) {
-    // The mirror may be right, and what the client expects wrong: it gets what the mirror has.
-    const isAnswer =
-      error instanceof RefusedError || (error instanceof UnavailableError && (error.timedOut || !expected));
+    const isAnswer = error instanceof RefusedError || error instanceof UnavailableError;
     if (isAnswer || exchange.signal.aborted || exchange.response.headersSent) throw error;
     tagged.warn(`passing ${quoteRemote(locationName(at), 200)} through: ${(error as Error).message}`);
     return false;

@@ -3,6 +3,7 @@
  * length is known and HEAD has it too.
  */
 import { isIP } from 'node:net';
+import type { ClientAccess } from './client-access.ts';
 import { type Exchange, field } from './exchange.ts';
 import type { LoopGuard } from './loop-guard.ts';
 
@@ -13,12 +14,18 @@ export interface Pages {
 
 export async function answerOwnPage(
   exchange: Exchange,
-  { pages, path, loopGuard }: { readonly pages: Pages; readonly path: string; readonly loopGuard: LoopGuard },
+  parts: {
+    readonly pages: Pages;
+    readonly path: string;
+    readonly loopGuard: LoopGuard;
+    readonly clients: Pick<ClientAccess, 'isHere'>;
+  },
 ): Promise<void> {
+  const { pages, path } = parts;
   const { request, response, signal } = exchange;
   const isHead = request.method === 'HEAD';
   const asked = new Request(`http://localhost${encodeURI(path)}`, { signal });
-  const answer = await pages.fetch(asked, { details: mayHaveDetails(exchange, loopGuard) });
+  const answer = await pages.fetch(asked, { details: mayHaveDetails(exchange, parts) });
   const body = Buffer.from(await answer.arrayBuffer());
   response.writeHead(answer.status, { ...Object.fromEntries(answer.headers), 'Content-Length': body.length });
   response.end(isHead ? undefined : body);
@@ -28,9 +35,11 @@ export async function answerOwnPage(
  * Someone on this machine, who meant us: the Host field keeps out pages of other sites whose name was made to resolve
  * to loopback (DNS rebinding).
  */
-function mayHaveDetails({ request }: Exchange, loopGuard: LoopGuard): boolean {
-  const address = request.socket.remoteAddress ?? '';
-  const isLocal = address === '::1' || /^(?:::ffff:)?127\./.test(address);
+function mayHaveDetails(
+  { request }: Exchange,
+  { clients, loopGuard }: { readonly clients: Pick<ClientAccess, 'isHere'>; readonly loopGuard: LoopGuard },
+): boolean {
+  const isLocal = clients.isHere(request.socket.remoteAddress);
   const host = field(request, 'host') ?? '';
   return (
     isLocal && (loopGuard.isOwnHost(host) || isIP(host.replace(/:\d+$/, '').replace(/^\[|\]$/g, '')) !== 0)

@@ -16,15 +16,25 @@ import {
 import { formatHostPort, type HostPort } from '../lib/host-port.ts';
 import { log } from '../lib/log.ts';
 import { answerError, cut } from './answer-text.ts';
+import { type ConnectionLimits, Connections } from './connections.ts';
 import type { Door } from './exchange.ts';
 import { InFlight } from './in-flight.ts';
+import { answerRaw } from './raw-answer-text.ts';
+import type { Tunnels } from './tunnels.ts';
 
 export interface ProxyServerOptions {
   /** Port 0 takes a free one; `fd` is a listening socket handed over by whoever started us (systemd). */
   readonly listen: HostPort | { readonly fd: number };
   readonly door: Door;
+  /** Where CONNECT goes; refused without. */
+  readonly tunnels?: Pick<Tunnels, 'open' | typeof Symbol.dispose>;
+  readonly connections?: ConnectionLimits;
   /** Requests of one connection worked on at once. Default 32. */
   readonly pipelineMax?: number;
+  /** The same of one client that isn't on this machine, over all its connections. Default 256. */
+  readonly clientMax?: number;
+  /** How long the head of a request may take from its first byte, or the connection's. Default 30 s. */
+  readonly headTimeoutMs?: number;
   /** How long an idle connection is kept. Default 120 s: apt comes back to it. */
   readonly keepAliveMs?: number;
   /** What is left to answers under way when the server stops. Default 1 s. */
@@ -39,12 +49,15 @@ const HEADERS_MAX_BYTES = 16 * 1024;
 
 /** Throws when it can't listen, with what to do about it. */
 export async function startProxyServer(options: ProxyServerOptions): Promise<ProxyServer> {
-  const { listen, door, pipelineMax = 32, keepAliveMs = 120_000, graceMs = 1000 } = options;
-  const inFlight = new InFlight(pipelineMax);
+  const { listen, door, tunnels, pipelineMax = 32, clientMax = 256 } = options;
+  const { keepAliveMs = 120_000, graceMs = 1000, headTimeoutMs = 30_000 } = options;
+  const inFlight = new InFlight({ perConnection: pipelineMax, perClient: clientMax });
+  const connections = new Connections(options.connections);
   const server = createServer(
     {
       keepAliveTimeout: keepAliveMs,
-      headersTimeout: 60_000,
+      headersTimeout: headTimeoutMs,
+      connectionsCheckingInterval: Math.min(headTimeoutMs, 5000),
       // Time for a request to come in is bounded above; this one would end long answers in some versions of Bun.
       requestTimeout: 0,
       maxHeaderSize: HEADERS_MAX_BYTES,
@@ -54,8 +67,14 @@ export async function startProxyServer(options: ProxyServerOptions): Promise<Pro
     },
     (request, response) => inFlight.run(request.socket, () => answer(door, request, response)),
   );
-  server.on('connect', refuseTunnel);
-  server.on('clientError', (_error, socket) => refuseNoise(socket as Socket));
+  server.on('connection', (socket) => connections.take(socket));
+  server.on('connect', ({ url = '' }, socket, head) => {
+    if (tunnels) void tunnels.open(url, socket as Socket, head);
+    else answerRaw(socket, 403, 'no tunnels here');
+  });
+  server.on('clientError', (_error, socket) =>
+    answerRaw(socket, 400, 'that was no request this proxy understands'),
+  );
 
   const listener: NetServer = 'fd' in listen ? acceptInto(server) : server;
   await listening(listener, listen);
@@ -66,7 +85,10 @@ export async function startProxyServer(options: ProxyServerOptions): Promise<Pro
       if (listener !== server) listener.close();
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeIdleConnections();
-      const timer = setTimeout(() => server.closeAllConnections(), graceMs);
+      const timer = setTimeout(() => {
+        tunnels?.[Symbol.dispose]();
+        server.closeAllConnections();
+      }, graceMs);
       if (listener === server) await closed;
       clearTimeout(timer);
       server.closeAllConnections();
@@ -93,31 +115,6 @@ function answer(door: Door, request: IncomingMessage, response: ServerResponse):
       else answerError({ request, response }, error);
     });
   });
-}
-
-/** apt tries four times on any refusal; the text says what helps. */
-function refuseTunnel(
-  _request: IncomingMessage,
-  socket: { end(text: string): void; on(e: 'error', f: () => void): void },
-) {
-  const text = 'no tunnels here: let apt ask https mirrors directly (Acquire::https::Proxy "DIRECT")\n';
-  socket.on('error', () => {});
-  socket.end(rawAnswer('403 Forbidden', text));
-}
-
-/** What isn't HTTP. */
-function refuseNoise(socket: Socket): void {
-  if (!socket.writable) return;
-  socket.end(rawAnswer('400 Bad Request', 'that was no request this proxy understands\n'));
-}
-
-function rawAnswer(status: string, text: string): string {
-  const head = [
-    `HTTP/1.1 ${status}`,
-    'Content-Type: text/plain; charset=utf-8',
-    `Content-Length: ${text.length}`,
-  ];
-  return `${head.join('\r\n')}\r\nConnection: close\r\n\r\n${text}`;
 }
 
 /** http.Server ignores an inherited descriptor in Bun; a plain server accepts for it. */

@@ -15,7 +15,7 @@ const resolving =
 
 describe('UpstreamPolicy.check()', () => {
   test('lets a public host through, with the addresses that may be dialled', async () => {
-    const policy = new UpstreamPolicy([], resolving('2a04:4e42::644', '151.101.2.132'));
+    const policy = new UpstreamPolicy([], { resolve: resolving('2a04:4e42::644', '151.101.2.132') });
     expect(await policy.check(at('ftp.de.debian.org'))).toEqual(['2a04:4e42::644', '151.101.2.132']);
     expect(await policy.check(at('ftp.de.debian.org', 'https'))).toHaveLength(2);
     expect(await policy.check(at('151.101.2.132'))).toEqual(['151.101.2.132']);
@@ -33,15 +33,19 @@ describe('UpstreamPolicy.check()', () => {
     '0.0.0.0',
     'ff02::1',
   ])('refuses a name that resolves to %p, and says which flag allows it', async (address) => {
-    const refusal = new UpstreamPolicy([], resolving('151.101.2.132', address)).check(at('deb.example.org'));
+    const refusal = new UpstreamPolicy([], { resolve: resolving('151.101.2.132', address) }).check(
+      at('deb.example.org'),
+    );
     await expect(refusal).rejects.toThrow(RefusedError);
     await expect(refusal).rejects.toMatchObject({ status: 403 });
     await expect(refusal).rejects.toThrow('--allow-upstream deb.example.org');
   });
 
   test('refuses address literals without asking the resolver', async () => {
-    const policy = new UpstreamPolicy([], async () => {
-      throw new Error('asked');
+    const policy = new UpstreamPolicy([], {
+      resolve: async () => {
+        throw new Error('asked');
+      },
     });
     for (const host of ['127.0.0.1', '[::1]', '[::ffff:10.0.0.1]', '169.254.169.254']) {
       await expect(policy.check(at(host))).rejects.toThrow(RefusedError);
@@ -56,7 +60,7 @@ describe('UpstreamPolicy.check()', () => {
   });
 
   test('refuses ports other than 80 and 443', async () => {
-    const policy = new UpstreamPolicy([], resolving('151.101.2.132'));
+    const policy = new UpstreamPolicy([], { resolve: resolving('151.101.2.132') });
     await expect(policy.check(at('ftp.de.debian.org:22'))).rejects.toThrow(RefusedError);
     await expect(policy.check(at('ftp.de.debian.org:8080'))).rejects.toThrow(
       '--allow-upstream ftp.de.debian.org:8080',
@@ -66,10 +70,9 @@ describe('UpstreamPolicy.check()', () => {
   });
 
   test('HOST allows any port, HOST:PORT that port only', async () => {
-    const policy = new UpstreamPolicy(
-      ['Mirror.lan', '10.0.0.5:3142', '[fd00::1]:80', 'fd00::2'],
-      resolving('10.0.0.9'),
-    );
+    const policy = new UpstreamPolicy(['Mirror.lan', '10.0.0.5:3142', '[fd00::1]:80', 'fd00::2'], {
+      resolve: resolving('10.0.0.9'),
+    });
     for (const host of ['mirror.lan', 'mirror.lan:8080', '10.0.0.5:3142', '[fd00::1]', '[fd00::2]:99']) {
       expect(await policy.check(at(host))).toEqual([]);
     }
@@ -80,15 +83,15 @@ describe('UpstreamPolicy.check()', () => {
   });
 
   test('a name that does not resolve is unavailable, not refused', async () => {
-    const gone = new UpstreamPolicy([], () =>
-      Promise.reject(Object.assign(new Error(), { code: 'ENOTFOUND' })),
-    );
+    const gone = new UpstreamPolicy([], {
+      resolve: () => Promise.reject(Object.assign(new Error(), { code: 'ENOTFOUND' })),
+    });
     await expect(gone.check(at('no.example.org'))).rejects.toThrow(
       /could not resolve no\.example\.org: ENOTFOUND/,
     );
-    await expect(new UpstreamPolicy([], resolving()).check(at('no.example.org'))).rejects.toThrow(
-      UnavailableError,
-    );
+    await expect(
+      new UpstreamPolicy([], { resolve: resolving() }).check(at('no.example.org')),
+    ).rejects.toThrow(UnavailableError);
   });
 
   test('asks the resolver once in 30 s', async () => {
@@ -99,7 +102,7 @@ describe('UpstreamPolicy.check()', () => {
       return ['151.101.2.132'];
     };
     const clock = { nowMs: () => nowMs, wallMs: () => nowMs, after: () => () => {} };
-    const policy = new UpstreamPolicy([], resolve, clock);
+    const policy = new UpstreamPolicy([], { resolve, clock });
     await policy.check(at('ftp.de.debian.org'));
     nowMs = 29_999;
     await policy.check(at('ftp.de.debian.org', 'https'));
@@ -107,5 +110,36 @@ describe('UpstreamPolicy.check()', () => {
     nowMs = 30_000;
     await policy.check(at('ftp.de.debian.org'));
     expect(lookups).toBe(2);
+  });
+});
+
+describe("UpstreamPolicy and apt's sources", () => {
+  const inSources = (host: string, port: number) =>
+    ['intern.example:80', 'intern.example:8443', '127.0.0.1:3142', '10.0.0.5:80'].includes(`${host}:${port}`);
+  const policy = new UpstreamPolicy(['mine.example'], { inSources, resolve: resolving('10.0.0.9') });
+
+  test('what apt asks without us it may ask through us: private addresses and odd ports, as they are named', async () => {
+    for (const host of ['intern.example', 'Intern.Example.', '127.0.0.1:3142', '10.0.0.5'])
+      expect(await policy.check(at(host))).toEqual([]);
+    expect(await policy.check(at('intern.example:8443', 'https'))).toEqual([]);
+    for (const host of ['intern.example:81', '10.0.0.5:8080', '127.0.0.1', 'other.example'])
+      await expect(policy.check(at(host))).rejects.toThrow(RefusedError);
+  });
+
+  test('isKnown(): archives of the list, sources but loopback ones, and what --allow-upstream names', () => {
+    for (const host of [
+      ...['ftp.de.debian.org', 'debian.org', 'security.debian.org.', 'de.archive.ubuntu.com', 'apt.llvm.org'],
+      ...['intern.example', '10.0.0.5', 'mine.example', 'mine.example:99'],
+    ])
+      expect([host, policy.isKnown(at(host))]).toEqual([host, true]);
+    for (const host of [
+      'notdebian.org',
+      'debian.org.evil.example',
+      'org',
+      'example.org',
+      '127.0.0.1:3142',
+      '[::1]',
+    ])
+      expect([host, policy.isKnown(at(host))]).toEqual([host, false]);
   });
 });

@@ -49,6 +49,12 @@ async function bench(content?: FakeContent | Error, parts: Partial<ProxyParts> =
     mirror: new HttpMirror({ policy, userAgent: 'test', via: loopGuard.via }),
     pages: { fetch: (request, env) => Response.json({ path: new URL(request.url).pathname, ...env }) },
     loopGuard,
+    // Whoever comes from 127.0.0.2 is another machine, from 127.0.0.3 one that isn't allowed.
+    clients: {
+      allows: (address) => address !== '127.0.0.3',
+      isHere: (address) => address === '127.0.0.1',
+    },
+    isKnown: ({ host }) => policy.isKnown({ scheme: 'http', host }) && host !== '127.0.0.1',
     count: {
       fromStore: (bytes) => {
         counted.fromStore += bytes;
@@ -516,5 +522,44 @@ describe('createProxyApp() at its borders', () => {
     for (const _ of contents) bodies.push((await proxy.client.answer()).body.toString());
     expect(bodies).toEqual(['0slow', '1', '2', '3', '4', '5', '6', '7', '8', '9']);
     expect(contents.map(({ disposals }) => disposals)).toEqual(contents.map(() => 1));
+  });
+});
+
+describe('createProxyApp() for other machines', () => {
+  const ask = async (port: number, from: string, target: string) => {
+    using client = await RawClient.open(port, from);
+    client.get(target);
+    return await client.answer();
+  };
+
+  test('serves them what known archives have, and refuses all else with what would allow it', async () => {
+    await using proxy = await bench(new FakeContent('the package'));
+    expect((await ask(proxy.port, '127.0.0.2', TARGET)).body.toString()).toBe('the package');
+    const refused = await ask(proxy.port, '127.0.0.2', '/www.example.org/debian/x.deb');
+    expect(refused.status).toBe(403);
+    expect(refused.body.toString()).toContain('--allow-upstream www.example.org would allow it');
+    expect((await ask(proxy.port, '127.0.0.2', '/127.0.0.1:80/x')).status).toBe(403);
+    expect((await proxy.get('/www.example.org/debian/x.deb')).body.toString()).toBe('the package');
+  });
+
+  test('shows them no details of the status', async () => {
+    await using proxy = await bench();
+    expect((await ask(proxy.port, '127.0.0.2', '/api/status')).body.toString()).toContain('"details":false');
+    expect((await proxy.get('/api/status')).body.toString()).toContain('"details":true');
+  });
+
+  test('serves those who are not allowed nothing at all', async () => {
+    await using proxy = await bench(new FakeContent('the package'));
+    for (const target of [TARGET, '/', '/api/status', '/healthz']) {
+      const { status, body } = await ask(proxy.port, '127.0.0.3', target);
+      expect([status, body.toString()]).toEqual([403, expect.stringContaining('--allow-client')]);
+    }
+    expect(proxy.calls).toEqual([]);
+  });
+
+  test('knows itself by the address that it was reached at', async () => {
+    await using proxy = await bench();
+    const { body } = await proxy.get(`http://127.0.0.1:${proxy.port}/healthz`);
+    expect(body.toString()).toContain('"path":"/healthz"');
   });
 });

@@ -119,6 +119,39 @@ describe('startProxyServer()', () => {
     expect(await client.rest()).toBe('');
   });
 
+  test.each([
+    ['nothing', ''],
+    ['half a request line', 'GET / HT'],
+    ['a head without its end', 'GET / HTTP/1.1\r\nHost: x\r\n'],
+  ])('ends a connection that says %s for too long', async (_name, said) => {
+    await using server = await start(echo, { headTimeoutMs: 100 });
+    using client = await RawClient.open(server.address.port);
+    if (said) client.socket.write(said);
+    expect(await client.rest()).toMatch(/^$|^HTTP\/1\.1 400 /);
+  });
+
+  test('ends a connection whose head comes a byte at a time', async () => {
+    await using server = await start(echo, { headTimeoutMs: 200 });
+    using client = await RawClient.open(server.address.port);
+    client.socket.write('GET / HTTP/1.1\r\nX: ');
+    const timer = setInterval(() => client.socket.write('y'), 20);
+    try {
+      await client.rest();
+    } finally {
+      clearInterval(timer);
+    }
+  });
+
+  test('closes connections over the limit before it reads of them', async () => {
+    await using server = await start(echo, { connections: { total: 1 } });
+    using held = await RawClient.open(server.address.port);
+    held.get('/x');
+    expect((await held.answer()).status).toBe(200);
+    using over = await RawClient.open(server.address.port);
+    over.get('/y');
+    expect(await over.rest()).toBe('');
+  });
+
   test('aborts the signal of every request under way when the client leaves', async () => {
     const reasons: unknown[] = [];
     await using server = await start(async ({ signal }) => {
