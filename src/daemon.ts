@@ -93,6 +93,7 @@ export async function startDaemon(settings: Settings): Promise<Daemon> {
       downloadBucket,
       banKeeper,
       outside: reachability,
+      strangerCame: (infoHash) => trackerClient?.strangerCame(infoHash),
       // Late: the catalogue is made below.
       local: new LocalNetwork(clock, settings.lan ? ownAddresses : undefined),
       privacy: new Privacy(settings.privacy, (key) => catalogue.isSecurity(key)),

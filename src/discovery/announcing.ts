@@ -77,6 +77,11 @@ export class Announcing {
     this.#earliestMs = this.#nextMs;
   }
 
+  /** Whether `hurry` would change anything. */
+  mayComeSooner(nowMs: number): boolean {
+    return this.#nextMs > Math.max(nowMs, this.#earliestMs);
+  }
+
   /** Somebody is short of peers: announce as soon as the tracker allows. */
   hurry(nowMs: number): void {
     this.#nextMs = Math.min(this.#nextMs, Math.max(nowMs, this.#earliestMs));

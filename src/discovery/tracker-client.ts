@@ -120,6 +120,17 @@ export class TrackerClient implements AsyncDisposable {
     this.#run();
   }
 
+  /**
+   * One whom nobody has named has come into this swarm. It may have met us at a tracker of the operator's, which would
+   * make it known to us (docs/protocol.md "Whom we know"): those are asked soon, but not for each who comes.
+   */
+  strangerCame(infoHash: string): void {
+    const nowMs = this.#options.clock.nowMs();
+    for (const [{ list }, task] of this.#all())
+      if (list.isConfigured && task.infoHash === infoHash) task.strangerCame(nowMs);
+    this.#run();
+  }
+
   /** Nothing is left to download in this swarm: says `completed`, once. (Archive swarms are never complete.) */
   completed(infoHash: string): void {
     if (this.#complete.has(infoHash)) return;
@@ -183,7 +194,7 @@ export class TrackerClient implements AsyncDisposable {
       if (failed) await this.#noteSilence(line, ...failed);
     } finally {
       line.inFlight -= 1;
-      task.running = false;
+      task.ended(clock.nowMs());
       this.#run();
     }
   }

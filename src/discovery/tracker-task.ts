@@ -3,9 +3,14 @@
  * through in BEP 12's order, from its beginning at each announce, until one answers; those that failed lately wait
  * for their own retry, and only the one that answered last keeps the rhythm. Pure but for the times handed in.
  */
+import { Budget } from '../lib/budget.ts';
 import { Announcing } from './announcing.ts';
 import type { Family } from './tracker-addresses.ts';
 import type { TrackerTiers } from './tracker-tiers.ts';
+
+/** Announces that others can make us make: some at once, then one every five minutes. */
+const SOON_AT_ONCE = 3;
+const SOON_A_SECOND = 1 / 300;
 
 export interface TrackerTaskOptions {
   readonly infoHash: string;
@@ -23,11 +28,15 @@ export class TrackerTask {
   readonly #members: ReadonlyMap<string, Announcing>;
   /** The one that answered last. */
   #current: Announcing | undefined;
+  readonly #soon: Budget;
+  /** Somebody came while an announce was on its way. */
+  #isMissed = false;
 
   constructor({ infoHash, family, tiers, nowMs }: TrackerTaskOptions) {
     this.infoHash = infoHash;
     this.family = family;
     this.#tiers = tiers;
+    this.#soon = new Budget(SOON_AT_ONCE, SOON_A_SECOND, nowMs);
     this.#members = new Map(tiers.inOrder().map((url) => [url, new Announcing(nowMs)]));
   }
 
@@ -58,6 +67,22 @@ export class TrackerTask {
   hurry(nowMs: number): void {
     for (const announcing of this.#current ? [this.#current] : this.#members.values())
       announcing.hurry(nowMs);
+  }
+
+  /**
+   * Somebody has come whom a tracker that answers may know. Before it allows another announce nothing is changed by
+   * more of them, and they can't make us announce much more often than we would.
+   */
+  strangerCame(nowMs: number): void {
+    if (this.running) this.#isMissed = true;
+    else if (this.#current?.mayComeSooner(nowMs) && this.#soon.spend(1, nowMs)) this.#current.hurry(nowMs);
+  }
+
+  /** The round has ended. */
+  ended(nowMs: number): void {
+    this.running = false;
+    if (this.#isMissed) this.strangerCame(nowMs);
+    this.#isMissed = false;
   }
 
   complete(nowMs: number): void {

@@ -23,7 +23,7 @@ import { PeerExchange } from './peer-exchange.ts';
 import type { Outside, OwnSwarm, PeerNode } from './peer-node.ts';
 import { type PieceBuffers, pieceBuffers } from './piece-buffers.ts';
 import { Privacy } from './privacy.ts';
-import { betterOf, isNear, type Provenance } from './provenance.ts';
+import { betterOf, isKnown, isNear, type Provenance } from './provenance.ts';
 import { TALK_OF_ALL_BYTES_PER_SECOND } from './talk-limit.ts';
 import { dialTcp, listenTcp } from './tcp.ts';
 import { UploadScheduler } from './upload-scheduler.ts';
@@ -55,6 +55,8 @@ export interface SwarmsOptions {
   readonly banKeeper?: BanKeeper;
   /** Told who comes in, and how we are seen. */
   readonly outside?: Outside;
+  /** One whom nobody has named has come into this swarm: one of the operator's trackers may know it. */
+  readonly strangerCame?: (infoHash: string) => void;
 }
 
 const TICK_MS = 5_000;
@@ -78,6 +80,7 @@ export class Swarms implements PeerNode, AsyncDisposable {
   readonly #door: Door;
   readonly #moved: SwarmsOptions['moved'];
   readonly #outside: Outside | undefined;
+  readonly #strangerCame: SwarmsOptions['strangerCame'];
   readonly #listen: Listen;
   readonly #dialer: Dialer;
   readonly #exchange: PeerExchange | undefined;
@@ -110,6 +113,7 @@ export class Swarms implements PeerNode, AsyncDisposable {
     this.#claimBreakers = new ClaimBreakers(this.clock);
     this.#moved = options.moved;
     this.#outside = options.outside;
+    this.#strangerCame = options.strangerCame;
     this.#listen = options.listen ?? listenTcp;
     this.#dialer = new Dialer({
       clock: this.clock,
@@ -175,6 +179,7 @@ export class Swarms implements PeerNode, AsyncDisposable {
   found(infoHash: string, addresses: readonly HostPort[], provenance: Provenance = 'tracker'): void {
     if (!this.#own.has(infoHash)) return;
     for (const at of addresses) this.#dialer.found(at, infoHash, provenance);
+    if (isKnown(provenance)) this.#recogniseStrangers();
   }
 
   /**
@@ -310,10 +315,7 @@ export class Swarms implements PeerNode, AsyncDisposable {
   }
 
   ready(peer: Peer): void {
-    if (!peer.dialled && peer.listenPort !== undefined) {
-      const { link, listenPort, id } = peer;
-      this.#know(peer, this.#dialer.recognise(link, listenPort, id.toHex()));
-    }
+    this.#recognise(peer);
     if (this.privacy.scope === 'lan' && !peer.trusted) return peer.close('a stranger');
     const objection = this.#door.places.objection(peer, peer.firstSwarm);
     if (objection) return peer.close(objection);
@@ -321,6 +323,7 @@ export class Swarms implements PeerNode, AsyncDisposable {
     const { host } = peer.link.remote;
     if (!peer.lan) peer.dialled ? this.#outside?.wentOut(host) : this.#outside?.cameIn(host);
     this.wants.peerReady(peer);
+    if (!peer.dialled && !peer.known) this.#strangerCame?.(peer.firstSwarm);
   }
 
   sawUs(address: Uint8Array, from: string): void {
@@ -364,6 +367,23 @@ export class Swarms implements PeerNode, AsyncDisposable {
     this.#listener?.close();
     for (const peer of [...this.#connections]) peer.close('stopping');
     this.uploads.stop();
+  }
+
+  /** One that dialled us may have been named to us, where it says that it listens. */
+  #recognise(peer: Peer): void {
+    const { link, listenPort, id } = peer;
+    if (!peer.dialled && listenPort !== undefined)
+      this.#know(peer, this.#dialer.recognise(link, listenPort, id.toHex()));
+  }
+
+  /** Somebody was named just now who may be here already, as a stranger. */
+  #recogniseStrangers(): void {
+    for (const peer of this.readyPeers()) {
+      if (peer.dialled || peer.known) continue;
+      this.#recognise(peer);
+      // There may be what it can be asked for now.
+      if (peer.known) this.wants.peerReady(peer);
+    }
   }
 
   /** It was met that way, too. */

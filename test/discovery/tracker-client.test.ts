@@ -160,6 +160,47 @@ describe('TrackerClient', () => {
     give([]);
   });
 
+  test('strangerCame() is a reason to ask a configured tracker soon, in that swarm, a few times', async () => {
+    await using tracker = await PlayedTracker.start();
+    await using stage = new Stage([tracker.url]);
+    stage.client.setSwarms([A]);
+    stage.client.strangerCame(A);
+    (await tracker.asked()).give([], 1200);
+    // One came while that was on its way: the answer may have been made before.
+    expect(await stage.clock.nextMs()).toBe(15_000);
+    for (let asked = 1; asked <= 3; asked += 1) {
+      stage.client.strangerCame(B);
+      for (let i = 0; i < 1_000; i += 1) stage.client.strangerCame(A);
+      expect(await stage.clock.nextMs()).toBe(15_000);
+      stage.clock.advance(15_000);
+      (await tracker.asked()).give([], 1200);
+      expect(await stage.clock.nextMs()).toBe(20 * MINUTE);
+    }
+    stage.client.strangerCame(A);
+    expect(await stage.clock.nextMs()).toBe(20 * MINUTE);
+    stage.clock.advance(5 * MINUTE);
+    stage.client.strangerCame(A);
+    (await tracker.asked()).give([], 1200);
+    await stage.clock.nextMs();
+  });
+
+  test('strangerCame() is no reason to ask a tracker that fails, or one of a .dtorrent', async () => {
+    await using tracker = await PlayedTracker.start();
+    await using ofFile = new Stage([], { lists: [{ tiers: [[tracker.url]], isConfigured: false }] });
+    ofFile.client.setSwarms([A]);
+    (await tracker.asked()).give([], 1200);
+    await ofFile.clock.nextMs();
+    ofFile.client.strangerCame(A);
+    expect(await ofFile.clock.nextMs()).toBe(20 * MINUTE);
+    await using failing = new Stage(['http://127.0.0.1:1/announce']);
+    failing.client.setSwarms([A]);
+    const retryMs = await failing.clock.nextMs();
+    failing.clock.advance(retryMs);
+    const laterMs = await failing.clock.nextMs();
+    failing.client.strangerCame(A);
+    expect(await failing.clock.nextMs()).toBe(laterMs);
+  });
+
   test('completed() is said once, with nothing left', async () => {
     await using tracker = await PlayedTracker.start();
     await using stage = new Stage([tracker.url]);

@@ -136,6 +136,45 @@ describe('a security update', () => {
   });
 });
 
+describe('one that comes by itself', () => {
+  test('is known, and asked, as soon as a tracker of the operator names where it listens', async () => {
+    await using world = new World();
+    const came: string[] = [];
+    const file = securityFile(20_000);
+    const security = new Set([file.entry.key]);
+    const node = world.node(NODE, { security, strangerCame: (infoHash) => came.push(infoHash) });
+    node.offersAtMirror(file);
+    node.mirror.latencyMs = 60_000;
+    const raw = await enter(world, node);
+    expect(came).toEqual([SWARM]);
+    const other = await enter(world, node, '203.0.114.9');
+    void node.fetch(file).catch(() => {});
+    await world.clock.run(50);
+    expect([keysOf(raw), keysOf(other)]).toEqual([[], []]);
+    for (const met of ['open-tracker', 'dht'] as const)
+      node.swarms.found(SWARM, [{ host: STRANGER, port: PEER_PORT }], met);
+    node.swarms.found(SWARM, [{ host: STRANGER, port: PEER_PORT + 1 }], 'tracker');
+    await world.clock.run(50);
+    expect(keysOf(raw)).toEqual([]);
+    const dials = world.network.dials.length;
+    node.swarms.found(SWARM, [{ host: STRANGER, port: PEER_PORT }], 'tracker');
+    await world.clock.run(50);
+    expect([keysOf(raw), keysOf(other)]).toEqual([[file.entry.key], []]);
+    expect(world.network.dials.slice(dials)).not.toContain(`${STRANGER}:${PEER_PORT}`);
+    for (const each of [raw, other]) each.link.close('done');
+  });
+
+  test('is no news where a tracker has named it before, or on the local network', async () => {
+    await using world = new World();
+    const came: string[] = [];
+    const node = world.node(NODE, { strangerCame: (infoHash) => came.push(infoHash) });
+    node.swarms.found(SWARM, [{ host: KNOWN, port: PEER_PORT }], 'tracker');
+    const raws = [await enter(world, node, KNOWN), await enter(world, node, '192.168.1.7')];
+    expect(came).toEqual([]);
+    for (const raw of raws) raw.link.close('done');
+  });
+});
+
 describe('a stranger that asks for security updates', () => {
   test('hears nothing of one that is not here, none of any other file', async () => {
     await using world = new World();
