@@ -9,6 +9,7 @@ import { Acquirer } from './acquire/acquirer.ts';
 import type { FlightParts } from './acquire/flight-parts.ts';
 import { Hasher } from './acquire/hasher.ts';
 import { ListedFiles } from './acquire/listed-files.ts';
+import { AptLists } from './archive/apt-lists.ts';
 import { Catalogue } from './archive/catalogue.ts';
 import { type Entry, type Location, locationName } from './archive/entry.ts';
 import { Refresh } from './archive/refresh.ts';
@@ -140,6 +141,7 @@ export async function startDaemon(settings: Settings): Promise<Daemon> {
     const all = [...catalogue.identities(), ...listedIdentities()];
     return new Map(all.map((identity) => [swarmInfoHash(identity), identity]));
   };
+  let lists: AptLists | undefined;
   let dht: Dht | undefined;
   let trackerClient: TrackerClient | undefined;
   let lan: Lsd | undefined;
@@ -184,7 +186,13 @@ export async function startDaemon(settings: Settings): Promise<Daemon> {
     mirror,
     loopGuard,
     acquire: acquirer,
-    catalogue: { lookup: async (at) => (await catalogue.lookup(at)) ?? listed.lookup(at) },
+    catalogue: {
+      async lookup(at) {
+        const entry = (await catalogue.lookup(at)) ?? listed.lookup(at);
+        if (entry !== undefined || !(await lists?.settled(at.host))) return entry;
+        return await catalogue.lookup(at);
+      },
+    },
     pages: statusRoutes({ snapshot: status }),
     count: {
       fromStore: (bytes) => totals.add('fromStore', bytes),
@@ -194,6 +202,17 @@ export async function startDaemon(settings: Settings): Promise<Daemon> {
   const tunnels = new Tunnels({ clients, policy, loopGuard });
   const server = stack.use(await startProxyServer({ listen: settings.listen, door, tunnels }));
   loopGuard.listensOn(server.address.host, server.address.port);
+  if (settings.aptLists !== 'none') {
+    lists = stack.use(
+      new AptLists({
+        directory: settings.aptLists,
+        clock,
+        isOwnHost: (host) => loopGuard.isOwnHost(host),
+        take: (at, bytes, validators) => refresh.take(at, bytes, validators),
+        indexListed: (at, stem, path) => catalogue.indexListed(at, stem, path),
+      }),
+    );
+  }
 
   peers = listenForPeers(swarms, settings);
   const portMapping = openPortMapping(settings, peers, reachability, () => {

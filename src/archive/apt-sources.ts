@@ -27,6 +27,20 @@ const MAX_FILE_BYTES = 1 << 20;
 
 /** All sources under `aptDirectory` ("/etc/apt"); an unreadable file has none. */
 export function readAptSources(aptDirectory = '/etc/apt'): AptSource[] {
+  return sourceFiles(aptDirectory).flatMap(({ path, text }) =>
+    path.endsWith('.list') ? parseOneLineSources(text) : parseDeb822Sources(text),
+  );
+}
+
+/** Hosts ("host" or "host:port", lower case) that sources reach by https. */
+export function httpsHosts(aptDirectory = '/etc/apt'): Set<string> {
+  const uris = sourceFiles(aptDirectory).flatMap(({ text }) => [
+    ...text.replace(/#.*/g, '').matchAll(/https:\/\/(?:[^/@\s]*@)?([^/\s]+)/gi),
+  ]);
+  return new Set(uris.map(([, host = '']) => host.toLowerCase()));
+}
+
+function sourceFiles(aptDirectory: string): { readonly path: string; readonly text: string }[] {
   const parts = join(aptDirectory, 'sources.list.d');
   let names: string[] = [];
   try {
@@ -35,11 +49,10 @@ export function readAptSources(aptDirectory = '/etc/apt'): AptSource[] {
     // No such directory: sources.list alone.
   }
   return [join(aptDirectory, 'sources.list'), ...names.map((name) => join(parts, name))].flatMap((path) => {
-    const parse = /\.list$/.test(path) ? parseOneLineSources : parseDeb822Sources;
     if (!/\.(?:list|sources)$/.test(path)) return [];
     try {
       const text = readFileSync(path, 'utf8');
-      return text.length > MAX_FILE_BYTES ? [] : parse(text);
+      return text.length > MAX_FILE_BYTES ? [] : [{ path, text }];
     } catch {
       return [];
     }

@@ -16,9 +16,9 @@ export interface TableRequest {
   readonly input: string;
   /** Where the table goes, in one step. */
   readonly output: string;
-  /** Of `input`. */
-  readonly inputKey: Sha256;
-  /** Of the decompressed index, when the Release states it. */
+  /** Of `input`; undefined where only its content is stated (apt packs its lists as it likes). */
+  readonly inputKey: Sha256 | undefined;
+  /** Of the decompressed index, when the Release states it. One of the two must be given. */
   readonly contentKey: Sha256 | undefined;
 }
 
@@ -33,6 +33,7 @@ const MAX_COMPLAINT_CHARS = 400;
 /** Builds in this process. Throws UntrustedError for another content than stated, ProtocolError, or the system's error. */
 export async function buildTableHere(request: TableRequest): Promise<void> {
   const { input, output, inputKey, contentKey } = request;
+  if (inputKey === undefined && contentKey === undefined) throw new RangeError('no SHA-256 is stated');
   const inputHash = new Bun.CryptoHasher('sha256');
   const contentHash = new Bun.CryptoHasher('sha256');
   const builder = new TableBuilder();
@@ -42,7 +43,7 @@ export async function buildTableHere(request: TableRequest): Promise<void> {
     if (contentKey !== undefined) contentHash.update(chunk);
     builder.push(chunk);
   }
-  if (inputHash.digest('hex') !== inputKey)
+  if (inputKey !== undefined && inputHash.digest('hex') !== inputKey)
     throw new UntrustedError('could not index a file: its SHA-256 is not the stated one');
   if (contentKey !== undefined && contentHash.digest('hex') !== contentKey) {
     throw new UntrustedError('could not index a file: the SHA-256 of its content is not the stated one');
@@ -82,13 +83,14 @@ async function* hashed(
   }
 }
 
-/** The hidden subcommand: `internal-index INPUT OUTPUT INPUT-SHA256 [CONTENT-SHA256]`. Resolves with the exit code. */
+/** The hidden subcommand: `internal-index INPUT OUTPUT INPUT-SHA256|- [CONTENT-SHA256]`. Resolves with the exit code. */
 export async function runInternalIndex(argv: readonly string[]): Promise<number> {
   const [input, output, inputHex, contentHex] = argv;
   const inputKey = parseSha256(inputHex ?? '');
-  if (input === undefined || output === undefined || inputKey === undefined) return 2;
+  const contentKey = parseSha256(contentHex ?? '');
+  if (input === undefined || output === undefined || (inputKey ?? contentKey) === undefined) return 2;
   try {
-    await buildTableHere({ input, output, inputKey, contentKey: parseSha256(contentHex ?? '') });
+    await buildTableHere({ input, output, inputKey, contentKey });
     return 0;
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
@@ -108,7 +110,13 @@ export function childTableBuilder(
 ): BuildTable {
   return async ({ input, output, inputKey, contentKey }, signal) => {
     signal.throwIfAborted();
-    const args = [INTERNAL_INDEX, input, output, inputKey, ...(contentKey === undefined ? [] : [contentKey])];
+    const args = [
+      INTERNAL_INDEX,
+      input,
+      output,
+      inputKey ?? '-',
+      ...(contentKey === undefined ? [] : [contentKey]),
+    ];
     const child = Bun.spawn([...command, ...args], { stdin: 'ignore', stdout: 'ignore', stderr: 'pipe' });
     let timedOut = false;
     const timer = setTimeout(() => {

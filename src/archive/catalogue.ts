@@ -211,6 +211,22 @@ export class Catalogue implements AsyncDisposable {
     await Promise.all(jobs);
   }
 
+  /**
+   * apt itself has that index of the Release at `at`, packed in whatever way, at `path`. Its table is made from there
+   * and taken into use, if what it holds is what the Release states. Never rejects.
+   */
+  async indexListed(at: Location, stem: string, path: string): Promise<void> {
+    const held = this.#releases.at(at);
+    if (held?.release.file(stem) === undefined || !isIndexName(stem)) return;
+    const isNew = !held.indexes.has(stem);
+    const index = held.use(stem);
+    if (index === undefined || !held.isStale(index)) return;
+    if (this.#tables.takeFromShelf(held, index)) return this.#changed();
+    await this.#tables.buildListed(held, index, path);
+    // Of the next Release already, or of the one before: nobody has asked for it.
+    if (isNew && index.current === undefined && index.askedName === undefined) held.indexes.delete(stem);
+  }
+
   /** A copy of a release file that we have, as its mirror gave it. */
   kept(at: Location): (KeptFile & { readonly bytes: Uint8Array }) | undefined {
     const name = releasePlace(at)?.name;

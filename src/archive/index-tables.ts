@@ -84,6 +84,17 @@ export class IndexTables implements Disposable {
     return this.#job(held, index, () => this.#build(held, index, fileKey, path));
   }
 
+  /** apt has it at `path`, packed as it likes. It may be another day's: that is no failure of anybody's. */
+  buildListed(held: HeldRelease, index: UsedIndex, path: string): Promise<void> {
+    return this.#job(held, index, async () => {
+      try {
+        await this.#build(held, index, undefined, path);
+      } catch (error) {
+        log.debug(`archive: no table from ${quoteRemote(path, 300)}: ${quoteRemote(reasonOf(error), 300)}`);
+      }
+    });
+  }
+
   /** Takes the right table into use when the shelf has it; true when another one answers now. */
   takeFromShelf(held: HeldRelease, index: UsedIndex): boolean {
     if (!held.isStale(index)) return false;
@@ -162,9 +173,17 @@ export class IndexTables implements Disposable {
     throw failure;
   }
 
-  async #build(held: HeldRelease, index: UsedIndex, fileKey: Sha256, path: string): Promise<void> {
+  /** `fileKey`: of the file as it is; undefined where only its content is stated. */
+  async #build(
+    held: HeldRelease,
+    index: UsedIndex,
+    fileKey: Sha256 | undefined,
+    path: string,
+  ): Promise<void> {
     const plain = held.release.file(index.stem);
-    await this.#options.shelf.build(plain?.key ?? fileKey, path, fileKey, plain !== undefined);
+    const key = plain?.key ?? fileKey;
+    if (key === undefined) throw new Error('the Release does not state its content');
+    await this.#options.shelf.build(key, path, fileKey, plain !== undefined);
     if (this.#closed || !this.#options.isHeld(held)) return;
     if (this.takeFromShelf(held, index)) this.#options.changed();
   }

@@ -128,6 +128,19 @@ export class Refresh {
     return answer(await orAborted(round, request.signal), request);
   }
 
+  /**
+   * A release file that reached this machine another way (apt's own lists). Put in force as if the mirror had given it,
+   * where it says something newer than the one in force, or there is none. Never throws.
+   */
+  async take(at: Location, bytes: Uint8Array, validators: Validators): Promise<void> {
+    const kept = this.#catalogue.kept(at);
+    if (kept !== undefined && Buffer.compare(kept.bytes, bytes) === 0) return;
+    const heldMs = this.#catalogue.inForce(at)?.release.dateMs;
+    const isSignature = releasePlace(at)?.name === 'Release.gpg';
+    if (!isSignature && heldMs !== undefined && !(statedDateMs(bytes) > heldMs)) return;
+    await this.#consider(at, { status: 200, body: bytes, validators, contentType: undefined });
+  }
+
   /** One round to the mirror for all that ask meanwhile. It isn't theirs to cancel: its size and silence are bounded. */
   async #round(at: Location): Promise<Outcome> {
     const kept = this.#catalogue.kept(at);
@@ -297,6 +310,14 @@ export class Refresh {
 function isIll(status: number, haveCopy: boolean): boolean {
   if (status === 200 || PASSED_ON.has(status)) return false;
   return haveCopy ? status !== 304 : status < 400;
+}
+
+/** What a Release that isn't verified yet says of its age; NaN where it doesn't. */
+function statedDateMs(bytes: Uint8Array): number {
+  const head = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, 16 << 10)).toString(
+    'latin1',
+  );
+  return Date.parse(/^Date:(.*)$/m.exec(head)?.[1] ?? '');
 }
 
 function directoryName(at: Location): string {

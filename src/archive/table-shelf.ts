@@ -57,9 +57,10 @@ export class TableShelf implements AsyncDisposable {
 
   /**
    * Builds and loads the table of `key` from an index file; joins a build of it that is under way. `contentStated`
-   * tells that `key` is the decompressed content's (else it is that of the file itself).
+   * tells that `key` is the decompressed content's (else it is that of the file itself); `inputKey` is the file's, where
+   * that is stated.
    */
-  build(key: Sha256, input: string, inputKey: Sha256, contentStated: boolean): Promise<void> {
+  build(key: Sha256, input: string, inputKey: Sha256 | undefined, contentStated: boolean): Promise<void> {
     const running = this.#building.get(key);
     if (running !== undefined) return running;
     const building = this.#buildNow(key, input, inputKey, contentStated).finally(() =>
@@ -94,7 +95,12 @@ export class TableShelf implements AsyncDisposable {
     await Promise.allSettled(this.#building.values());
   }
 
-  async #buildNow(key: Sha256, input: string, inputKey: Sha256, contentStated: boolean): Promise<void> {
+  async #buildNow(
+    key: Sha256,
+    input: string,
+    inputKey: Sha256 | undefined,
+    contentStated: boolean,
+  ): Promise<void> {
     if (this.load(key) !== undefined) return;
     if (this.#running >= BUILDS_AT_ONCE) await new Promise<void>((resolve) => this.#waiting.push(resolve));
     else this.#running += 1;

@@ -22,6 +22,8 @@ export interface Settings {
   readonly cacheDir: string;
   readonly stateDir: string;
   readonly cacheLimitBytes: number;
+  /** "none": they are not read. */
+  readonly aptLists: string;
   readonly peers: readonly HostPort[];
   readonly trackers: readonly string[];
   readonly torrents: readonly string[];
@@ -125,6 +127,16 @@ export const SETTINGS: { readonly [N in SettingName]: SettingSpec<Settings[N]> }
     initial: 10 * 2 ** 30,
     parse: (t) => parseSize(t) || undefined,
     expects: 'a size such as "10 GiB"',
+  },
+  aptLists: {
+    flag: 'apt-lists',
+    kind: 'value',
+    valueHint: 'DIR',
+    description:
+      'Where APT keeps its lists, read so that packages are known without an update; "none" to leave them',
+    initial: '/var/lib/apt/lists',
+    parse: text,
+    expects: 'a folder, or none',
   },
   peers: {
     flag: 'peer',

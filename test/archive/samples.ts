@@ -137,7 +137,7 @@ export class GatedBuilder {
   #open = Promise.withResolvers<void>();
 
   readonly build: BuildTable = async (request) => {
-    this.started.push(request.inputKey);
+    this.started.push(request.inputKey ?? (request.contentKey as Sha256));
     await this.#open.promise;
     await buildTableHere(request);
   };
