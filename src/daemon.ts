@@ -13,6 +13,7 @@ import { AptLists } from './archive/apt-lists.ts';
 import { Catalogue } from './archive/catalogue.ts';
 import { type Entry, type Location, locationName } from './archive/entry.ts';
 import { Refresh } from './archive/refresh.ts';
+import type { ReleaseSummary } from './archive/release-summary.ts';
 import { parseShareRule } from './archive/sharing.ts';
 import { DEFAULT_WAN_UPLOAD, SETTINGS, type Settings } from './config/settings.ts';
 import { Dht } from './discovery/dht.ts';
@@ -34,7 +35,7 @@ import { LoopGuard } from './proxy/loop-guard.ts';
 import { startProxyServer } from './proxy/server.ts';
 import { Tunnels } from './proxy/tunnels.ts';
 import { statusRoutes } from './status/routes.ts';
-import { collect } from './status/snapshot.ts';
+import { collect, type ReleaseStatus } from './status/snapshot.ts';
 import { DiskStore } from './store/disk-store.ts';
 import type { Store } from './store/store.ts';
 import { isLoopbackAddress } from './swarm/address.ts';
@@ -171,6 +172,7 @@ export async function startDaemon(settings: Settings): Promise<Daemon> {
       transfers: () => acquirer.transfers(),
       reachability: () => reachability.status(),
       trackers: () => trackerClient?.status() ?? [],
+      releases: () => catalogue.releases().map((release) => releaseStatus(release, clock.wallMs())),
       dht: () => dht?.status(),
     });
 
@@ -268,6 +270,22 @@ export async function startDaemon(settings: Settings): Promise<Daemon> {
     tracker: tracker?.address,
     store,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+function releaseStatus(release: ReleaseSummary, wallMs: number): ReleaseStatus {
+  const { directory, dateMs, validUntilMs, verdict, upstream } = release;
+  const isSigned = verdict.status === 'public' || verdict.status === 'private';
+  return {
+    name: directory,
+    ...(dateMs !== undefined && { ageSeconds: Math.max(0, Math.floor((wallMs - dateMs) / 1000)) }),
+    ...(validUntilMs !== undefined && { validSeconds: Math.floor((validUntilMs - wallMs) / 1000) }),
+    signed: isSigned ? verdict.status : 'no',
+    shared: release.shareable,
+    stale: upstream.stale,
+    behindSeconds: Math.floor(release.behindMs / 1000),
+    rolledBack: upstream.rollbacks,
+    refused: upstream.refused,
   };
 }
 

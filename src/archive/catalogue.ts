@@ -320,8 +320,18 @@ export class Catalogue implements AsyncDisposable {
     if (held) held.passedBy = { release, untilMs: this.#clock.nowMs() + PASSED_BY_MS };
   }
 
+  /** What the mirror's last answer for a release file was worth; for releases(). */
+  noteUpstream(at: Location, note: 'fresh' | 'stale' | 'rollback' | 'refused'): void {
+    const notes = this.#releases.at(at)?.upstream;
+    if (!notes) return;
+    notes.stale = note === 'stale';
+    if (note === 'rollback') notes.rollbacks += 1;
+    if (note === 'refused') notes.refused += 1;
+  }
+
   releases(): ReleaseSummary[] {
-    return [...this.#releases.all()].map((held) => summaryOf(held, (key) => this.#shelf.get(key)));
+    const all = [...this.#releases.all()];
+    return all.map((held) => summaryOf(held, (key) => this.#shelf.get(key), all));
   }
 
   /** The swarms to be in: of each shareable archive "all", and one for each architecture whose indexes are in use. */

@@ -91,6 +91,16 @@ export interface UsedIndex {
   retryAtMs: number;
 }
 
+/** apt says nothing of these, so the log and the status page do. */
+export interface UpstreamNotes {
+  /** Clients were given our copy the last time, as the mirror could not be reached. */
+  stale: boolean;
+  /** How often it gave an older Release than the one in force. */
+  rollbacks: number;
+  /** How often it gave one that is worse signed, or can't be read. */
+  refused: number;
+}
+
 /** A file as a mirror gave it, kept under its SHA-256 in the catalogue's directory. */
 export interface KeptFile {
   readonly key: Sha256;
@@ -110,6 +120,8 @@ export class HeldRelease {
    */
   passedBy: { readonly release: Release; readonly untilMs: number } | undefined;
   shareable = false;
+  /** What its mirror did lately, since the start. */
+  readonly upstream: UpstreamNotes = { stale: false, rollbacks: 0, refused: 0 };
   /** Which kept file the release was read from. */
   form: 'InRelease' | 'Release';
   readonly files = new Map<ReleaseFileName, KeptFile>();
@@ -195,6 +207,19 @@ export class HeldRelease {
     if (path.includes('by-hash/'))
       return file ?? this.previousRelease?.resolve(path) ?? passedBy?.resolve(path);
     return passedBy === undefined || passedBy.file(path)?.key === file?.key ? file : undefined;
+  }
+
+  /** How much older than the newest that any of these has for the same suite of the same archive, in milliseconds. */
+  behindMs(releases: Iterable<HeldRelease>): number {
+    const { dateMs, suite, codename } = this.release;
+    if (dateMs === undefined) return 0;
+    let newest = dateMs;
+    for (const other of releases) {
+      if (other.release.suite !== suite || other.release.codename !== codename || !this.isKinOf(other))
+        continue;
+      newest = Math.max(newest, other.release.dateMs ?? 0);
+    }
+    return newest - dateMs;
   }
 
   /** The same archive at another mirror, or another suite of it: both say so, and the same key or public ones signed. */

@@ -165,12 +165,13 @@ export class Refresh {
           timedOut: error.timedOut,
         });
       }
-      this.counts.stale += 1;
+      this.#count(at, 'stale');
       log.warn(
         `archive: ${quoteRemote(locationName(at), 200)} is served from our copy: ${quoteRemote(error.message, 200)}`,
       );
       return { status: 200, body: kept.bytes, validators: kept, contentType: undefined };
     }
+    this.#catalogue.noteUpstream(at, 'fresh');
     if (fetched.status === 304 && kept !== undefined) {
       return { status: 200, body: kept.bytes, validators: kept, contentType: fetched.contentType };
     }
@@ -224,7 +225,7 @@ export class Refresh {
       if (releasePlace(at)?.name === 'Release.gpg') await this.#considerSignature(at, body, validators);
       else await this.#considerRelease(at, body, validators);
     } catch (error) {
-      this.counts.refused += 1;
+      this.#count(at, 'refused');
       const reason = error instanceof Error ? error.message : String(error);
       log.warn(
         `archive: ${quoteRemote(locationName(at), 200)} is passed through unread: ${quoteRemote(reason, 200)}`,
@@ -252,7 +253,7 @@ export class Refresh {
     }
     const { text, verdict } = await this.#verify({ release: bytes }, at);
     const release = parseRelease(text);
-    const objection = held && this.#objection(held, { release, verdict }, inline);
+    const objection = held && this.#objection(at, held, { release, verdict });
     if (objection !== undefined) {
       this.#catalogue.passedBy(at, release);
       log.warn(
@@ -268,22 +269,23 @@ export class Refresh {
 
   /** Why the Release in force is better than this one; counts it. */
   #objection(
+    at: Location,
     held: { readonly release: Release; readonly verdict: SignatureVerdict },
     given: { readonly release: Release; readonly verdict: SignatureVerdict },
-    inline: boolean,
   ): string | undefined {
+    const inline = releasePlace(at)?.name === 'InRelease';
     const wasTrusted = isTrusted(held.verdict);
     const { status } = given.verdict;
     // A Release without its Release.gpg yet: judged when that comes.
     if (wasTrusted && inline && (status === 'bad' || status === 'unknown')) {
-      this.counts.refused += 1;
+      this.#count(at, 'refused');
       return verdictText(given.verdict);
     }
     const [heldMs, givenMs] = [held.release.dateMs, given.release.dateMs];
     if (heldMs === undefined || heldMs > this.#clock.wallMs() + CLOCK_SKEW_MS) return undefined;
     if (isTrusted(given.verdict) && !wasTrusted) return undefined;
     if (givenMs !== undefined && givenMs >= heldMs) return undefined;
-    this.counts.rollbacks += 1;
+    this.#count(at, 'rollbacks');
     return `it is older (${givenMs === undefined ? 'no date' : new Date(givenMs).toISOString()})`;
   }
 
@@ -295,6 +297,11 @@ export class Refresh {
     if (this.#catalogue.inForce(releaseAt)?.form !== 'Release') return;
     const { verdict } = await this.#verify({ release: kept.bytes, signature }, releaseAt);
     this.#catalogue.judge(releaseAt, verdict);
+  }
+
+  #count(at: Location, what: keyof RefreshCounts): void {
+    this.counts[what] += 1;
+    this.#catalogue.noteUpstream(at, what === 'rollbacks' ? 'rollback' : what);
   }
 
   #stillHolds(at: Location): boolean {

@@ -1,6 +1,6 @@
 /** What people may want to know of a Release in force: for logs, status and tests. Plain data, decides nothing. */
 import type { Sha256 } from '../lib/sha256.ts';
-import type { HeldRelease } from './held-release.ts';
+import type { HeldRelease, UpstreamNotes } from './held-release.ts';
 import type { IndexTable } from './index-table.ts';
 import type { SignatureVerdict } from './signature.ts';
 
@@ -14,11 +14,18 @@ export interface ReleaseSummary {
   readonly validUntilMs: number | undefined;
   readonly verdict: SignatureVerdict;
   readonly shareable: boolean;
+  readonly upstream: Readonly<UpstreamNotes>;
+  /** How much older than what another mirror gives for it, in milliseconds. */
+  readonly behindMs: number;
   readonly indexes: readonly { readonly name: string; readonly files: number; readonly stale: boolean }[];
 }
 
-/** `table` gives the table of that key where it is loaded. */
-export function summaryOf(held: HeldRelease, table: (key: Sha256) => IndexTable | undefined): ReleaseSummary {
+/** `table` gives the table of that key where it is loaded; `all` are the Releases in force. */
+export function summaryOf(
+  held: HeldRelease,
+  table: (key: Sha256) => IndexTable | undefined,
+  all: Iterable<HeldRelease>,
+): ReleaseSummary {
   return {
     directory: held.place.directory,
     origin: held.release.origin,
@@ -28,6 +35,8 @@ export function summaryOf(held: HeldRelease, table: (key: Sha256) => IndexTable 
     validUntilMs: held.release.validUntilMs,
     verdict: held.verdict,
     shareable: held.shareable,
+    upstream: { ...held.upstream },
+    behindMs: held.behindMs(all),
     indexes: [...held.indexes.values()]
       .filter(({ current }) => current !== undefined)
       .map((index) => ({

@@ -6,7 +6,15 @@
 import { html, raw } from 'hono/html';
 import { formatBytes } from '../lib/format-bytes.ts';
 import { formatDuration } from './format-duration.ts';
-import { type ByteTotals, dhtLine, lanLine, reachLine, type StatusSnapshot, savedShare } from './snapshot.ts';
+import {
+  type ByteTotals,
+  dhtLine,
+  lanLine,
+  reachLine,
+  releaseLine,
+  type StatusSnapshot,
+  savedShare,
+} from './snapshot.ts';
 import { STYLE } from './style.ts';
 
 type Html = ReturnType<typeof html>;
@@ -31,6 +39,7 @@ export function statusPage(snapshot: StatusSnapshot, { details }: { details: boo
 <main>
 ${savings(snapshot)}
 ${transfers(snapshot, details)}
+${archives(snapshot)}
 ${swarms(snapshot)}
 ${reach(snapshot)}
 ${details ? peers(snapshot) : ''}
@@ -97,6 +106,18 @@ ${transfers.slice(0, ROWS_MAX).map(
   }) => html`<tr><td class="path">${path}</td><td>${progress(haveBytes, sizeBytes)}</td>
 <td class="n">${percent(sizeBytes === 0 ? 1 : haveBytes / sizeBytes)}</td><td class="n">${formatBytes(sizeBytes)}</td></tr>`,
 )}</table>${more(transfers.length)}</section>`;
+}
+
+function archives({ releases }: StatusSnapshot): Html | string {
+  if (releases.length === 0) return '';
+  return html`<section aria-labelledby="archives"><h2 id="archives">Archives</h2>
+<table><tr><th>archive</th><th>shared</th><th class="n">age</th><th>trouble</th></tr>
+${releases
+  .slice(0, ROWS_MAX)
+  .map(
+    (release) =>
+      html`<tr><td class="path">${release.name}</td><td>${release.shared ? 'yes' : 'no'}</td><td class="n">${release.ageSeconds === undefined ? '' : formatDuration(release.ageSeconds)}</td><td>${releaseLine(release)}</td></tr>`,
+  )}</table>${more(releases.length)}</section>`;
 }
 
 function swarms({ swarms, dht, lan }: StatusSnapshot): Html {

@@ -4,6 +4,11 @@
  * added, never renamed) and what strangers don't get to see. Where the figures come from is the daemon's business.
  */
 
+import { formatDuration } from './format-duration.ts';
+
+/** Mirrors are pushed to within hours: less behind than this is no news. */
+const BEHIND_SECONDS = 24 * 3600;
+
 /** Payload bytes by where they came from. */
 export interface ByteTotals {
   /** From other machines, near or far. */
@@ -81,6 +86,27 @@ export interface ReachabilityStatus {
   readonly advice: string;
 }
 
+/** A Release in force. APT says nothing of an old state, so this does. */
+export interface ReleaseStatus {
+  /** HOST/PATH of the directory where it lies. */
+  readonly name: string;
+  /** Since the date that it bears; missing where it bears none. */
+  readonly ageSeconds?: number;
+  /** Until it is no longer valid, negative after that; missing where it says nothing of it. */
+  readonly validSeconds?: number;
+  /** By the key of a public archive, by one that only this machine's apt trusts, or by none of them. */
+  readonly signed: 'public' | 'private' | 'no';
+  readonly shared: boolean;
+  /** The mirror could not be reached: clients were given the copy at hand. */
+  readonly stale: boolean;
+  /** How much older than what another mirror gave for it. */
+  readonly behindSeconds: number;
+  /** How often the mirror gave an older one, since this start. APT ignores such without a word. */
+  readonly rolledBack: number;
+  /** How often it gave one that is worse signed or can't be read, since this start. */
+  readonly refused: number;
+}
+
 export interface TrackerStatus {
   readonly url: string;
   /** `unused`: not asked, as there is no swarm yet, or another that stands for it answers. */
@@ -105,6 +131,7 @@ export interface StatusSnapshot {
   readonly transfers: readonly TransferStatus[];
   readonly reachability: ReachabilityStatus;
   readonly trackers: readonly TrackerStatus[];
+  readonly releases: readonly ReleaseStatus[];
   /** Missing where the DHT isn't in use. */
   readonly dht?: DhtStatus;
   /** Missing where nodes aren't looked for on the local network. */
@@ -125,6 +152,7 @@ export interface StatusParts {
   readonly transfers: () => Iterable<TransferStatus>;
   readonly reachability: () => ReachabilityStatus;
   readonly trackers: () => Iterable<TrackerStatus>;
+  readonly releases: () => Iterable<ReleaseStatus>;
   readonly dht: () => DhtStatus | undefined;
 }
 
@@ -143,6 +171,7 @@ export function collect(parts: StatusParts): StatusSnapshot {
     transfers: [...parts.transfers()],
     reachability: parts.reachability(),
     trackers: [...parts.trackers()],
+    releases: [...parts.releases()],
     ...(dht && { dht }),
     ...(lan && { lan }),
   };
@@ -154,10 +183,25 @@ export function withoutDetails(snapshot: StatusSnapshot): StatusSnapshot {
   const { state } = snapshot.reachability;
   return {
     ...snapshot,
-    ...{ peers: [], banned: [], transfers: [], trackers: [] },
+    ...{ peers: [], banned: [], transfers: [], trackers: [], releases: [] },
     reachability: { state, addresses: [], advice: '' },
     ...(lan && { lan: { ...lan, interfaces: [] } }),
   };
+}
+
+/** What is wrong with it, most urgent first; empty when nothing is. */
+export function releaseLine(release: ReleaseStatus): string {
+  const { validSeconds, stale, behindSeconds, rolledBack, refused } = release;
+  const times = (count: number) => (count === 1 ? 'once' : `${count} times`);
+  return [
+    validSeconds !== undefined && validSeconds < 0 ? 'no longer valid' : '',
+    stale ? 'the mirror does not answer' : '',
+    behindSeconds >= BEHIND_SECONDS ? `${formatDuration(behindSeconds)} behind another mirror` : '',
+    rolledBack > 0 ? `older ones came ${times(rolledBack)}` : '',
+    refused > 0 ? `bad ones came ${times(refused)}` : '',
+  ]
+    .filter((part) => part !== '')
+    .join('; ');
 }
 
 /** "3 neighbours on eth0, wlan0" */

@@ -4,7 +4,15 @@
  */
 import { formatBytes } from '../lib/format-bytes.ts';
 import { formatDuration } from './format-duration.ts';
-import { type ByteTotals, dhtLine, lanLine, reachLine, type StatusSnapshot, savedShare } from './snapshot.ts';
+import {
+  type ByteTotals,
+  dhtLine,
+  lanLine,
+  reachLine,
+  releaseLine,
+  type StatusSnapshot,
+  savedShare,
+} from './snapshot.ts';
 
 export interface TableOptions {
   /** Columns of the terminal. */
@@ -18,6 +26,7 @@ const CODES = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33, blue: 34, cyan:
 const PEERS_MAX = 15;
 const TRANSFERS_MAX = 10;
 const TRACKERS_MAX = 10;
+const RELEASES_MAX = 10;
 
 /** Lines end in "\n"; none is longer than `width` (40 at least). */
 export function statusTable(snapshot: StatusSnapshot, { width, colour }: TableOptions): string {
@@ -27,6 +36,7 @@ export function statusTable(snapshot: StatusSnapshot, { width, colour }: TableOp
     summary(snapshot, columns, paint),
     sources(snapshot.bytes, columns, paint),
     table('On the way', transferRows(snapshot), columns, paint),
+    table('Archives', releaseRows(snapshot), columns, paint),
     table('Swarms', swarmRows(snapshot), columns, paint),
     table('Trackers', trackerRows(snapshot), columns, paint),
     table('Peers', peerRows(snapshot), columns, paint),
@@ -91,6 +101,15 @@ function transferRows({ transfers }: StatusSnapshot): string[][] {
     path,
     `${sizeBytes === 0 ? 100 : Math.floor((100 * haveBytes) / sizeBytes)} %`,
     formatBytes(sizeBytes),
+  ]);
+}
+
+function releaseRows({ releases }: StatusSnapshot): string[][] {
+  return limited(releases, RELEASES_MAX, (release) => [
+    release.name,
+    release.shared ? 'shared' : 'private',
+    release.ageSeconds === undefined ? '' : `${formatDuration(release.ageSeconds)} old`,
+    releaseLine(release).slice(0, 43),
   ]);
 }
 

@@ -262,6 +262,15 @@ describe('Refresh.serve() passes through unchanged, and believes nothing of', ()
   test('an older Release (rollback), and counts it', async () => {
     await passes(fakeInRelease(textOf(FIRST)));
     expect(refresh.counts).toEqual({ stale: 0, rollbacks: 1, refused: 0 });
+    expect(catalogue.releases()[0]?.upstream).toEqual({ stale: false, rollbacks: 1, refused: 0 });
+  });
+
+  test('and a mirror that is behind another is told apart by how much', async () => {
+    const at = locationOf('ftp.fr.debian.org/debian/dists/bookworm/InRelease');
+    mirror.answers.clear();
+    mirror.give(at, fakeInRelease(textOf(FIRST)));
+    await serve(at);
+    expect(catalogue.releases().map(({ behindMs }) => behindMs)).toEqual([0, 24 * 3600_000]);
   });
 
   test('whose indexes, where plain names say something else there, are left to the mirror', async () => {
@@ -338,6 +347,10 @@ describe('Refresh.serve() when the mirror is ill', () => {
     expect(answer.body && Buffer.compare(answer.body, bytes)).toBe(0);
     expect((await serve(IN_RELEASE, { ifModifiedSince: httpDate(FIRST) })).status).toBe(304);
     expect(refresh.counts.stale).toBe(2);
+    expect(catalogue.releases()[0]?.upstream.stale).toBe(true);
+    mirror.failure = undefined;
+    await serve(IN_RELEASE);
+    expect(catalogue.releases()[0]?.upstream.stale).toBe(false);
   });
 
   test.each([500, 502, 503, 504, 429, 206])('a status of %p gives the copy', async (status) => {

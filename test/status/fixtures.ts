@@ -44,6 +44,30 @@ export const busy: StatusSnapshot = {
       reason: 'it says: \x1b[2J<b>no</b>',
     },
   ],
+  releases: [
+    {
+      name: 'ftp.de.debian.org/debian/dists/bookworm',
+      ageSeconds: 7200,
+      validSeconds: 500_000,
+      signed: 'public',
+      shared: true,
+      stale: false,
+      behindSeconds: 0,
+      rolledBack: 0,
+      refused: 0,
+    },
+    {
+      name: 'apt.example.org/dists/x',
+      ageSeconds: 172_800,
+      validSeconds: -1,
+      signed: 'private',
+      shared: false,
+      stale: true,
+      behindSeconds: 100_000,
+      rolledBack: 2,
+      refused: 1,
+    },
+  ],
   dht: { nodes: 120, readOnly: true },
 };
 
@@ -61,4 +85,5 @@ export const idle: StatusSnapshot = {
   transfers: [],
   reachability: { state: 'unknown', addresses: [], advice: 'Nobody from outside has come in yet.' },
   trackers: [],
+  releases: [],
 };

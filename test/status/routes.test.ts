@@ -16,13 +16,13 @@ describe('statusRoutes()', () => {
     for (const path of ['/api/status', '/']) {
       const text = await (await get(path, { details: false })).text();
       expect(text).not.toMatch(
-        /192\.0\.2\.7|hello_2\.10|198\.51\.100\.9|203\.0\.113\.7|tracker\.example\.org/,
+        /192\.0\.2\.7|hello_2\.10|198\.51\.100\.9|203\.0\.113\.7|tracker\.example\.org|apt\.example\.org/,
       );
       expect(text).toContain('Debian bookworm amd64');
     }
   });
 
-  test('/ shows savings, sources, swarms, reach, trackers, peers, transfers, store and bans', async () => {
+  test('/ shows savings, sources, swarms, reach, trackers, archives, peers, transfers, store and bans', async () => {
     const answer = await get('/');
     const text = await answer.text();
     expect(answer.headers.get('content-type')).toContain('text/html');
@@ -35,6 +35,7 @@ describe('statusRoutes()', () => {
       '198.51.100.9',
       'not reachable from outside at 203.0.113.7:9989',
       'udp://tracker.example.org:6969/announce',
+      'ftp.de.debian.org/debian/dists/bookworm',
     ]) {
       expect(text).toContain(part);
     }

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test';
-import { collect, reachLine, savedShare, withoutDetails } from '../../src/status/snapshot.ts';
+import { collect, reachLine, releaseLine, savedShare, withoutDetails } from '../../src/status/snapshot.ts';
 import { busy, idle } from './fixtures.ts';
 
 test('collect() gives the names that scripts rely on, in whole seconds', () => {
@@ -16,6 +16,7 @@ test('collect() gives the names that scripts rely on, in whole seconds', () => {
     transfers: () => busy.transfers,
     reachability: () => busy.reachability,
     trackers: () => new Set(busy.trackers),
+    releases: () => new Set(busy.releases),
     dht: () => busy.dht,
   });
   expect(snapshot).toEqual({ ...busy, uptimeSeconds: 1 });
@@ -28,10 +29,16 @@ test('collect() gives the names that scripts rely on, in whole seconds', () => {
   ]);
 });
 
-test('withoutDetails() keeps every name but tells nothing of peers, bans, transfers, trackers, addresses and interfaces', () => {
+test('withoutDetails() keeps every name but tells nothing of peers, bans, transfers, trackers, archives, addresses and interfaces', () => {
   const seen = withoutDetails(busy);
   expect(Object.keys(seen).sort()).toEqual(Object.keys(busy).sort());
-  expect([seen.peers, seen.banned, seen.transfers, seen.trackers]).toEqual([[], [], [], []]);
+  expect([seen.peers, seen.banned, seen.transfers, seen.trackers, seen.releases]).toEqual([
+    [],
+    [],
+    [],
+    [],
+    [],
+  ]);
   expect(seen.reachability).toEqual({ state: 'not reachable', addresses: [], advice: '' });
   expect(seen.lan?.interfaces).toEqual([]);
   expect(seen.bytes).toEqual(busy.bytes);
@@ -48,4 +55,11 @@ test('reachLine() says how it is, where, and by what', () => {
     'reachable from outside at 203.0.113.7:9989 and [2001:db8::7]:9989 (the router was told by PCP)',
   );
   expect(reachLine(idle.reachability)).toBe('not known yet whether reachable from outside');
+});
+
+test('releaseLine() says what is wrong with an archive, and nothing of one that is well', () => {
+  expect(busy.releases.map(releaseLine)).toEqual([
+    '',
+    'no longer valid; the mirror does not answer; 1 d 3 h behind another mirror; older ones came 2 times; bad ones came once',
+  ]);
 });

@@ -21,6 +21,8 @@ describe('statusTable()', () => {
     expect(text.replaceAll('\n', ' ')).toContain(busy.reachability.advice);
     expect(text).toMatch(/udp:\/\/tracker\.example\.org:6969\/announce +working +counts 12/);
     expect(text).toContain('failing: it says: ?[2J<b>no</b>');
+    expect(text).toMatch(/bookworm +shared +2 h/);
+    expect(text).toContain('no longer valid; the mirror does not answer');
     expect(text).toContain('DHT: 120 nodes; strangers do not reach our UDP port');
   });
 
@@ -37,7 +39,7 @@ describe('statusTable()', () => {
   test('leaves out what there is none of', () => {
     const text = statusTable(idle, { width: 80, colour: false });
     expect(text).toContain('nothing was asked of it yet');
-    expect(text).not.toMatch(/Swarms|Peers|Banned|On the way/);
+    expect(text).not.toMatch(/Archives|Swarms|Peers|Banned|On the way/);
   });
 
   test('counts peers as people do', () => {
