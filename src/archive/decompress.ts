@@ -1,6 +1,6 @@
 /**
  * Decompresses an index as it streams by. The format is told by its first bytes (by-hash names have no suffix, and a
- * suffix proves nothing); gzip, xz, zstd, bzip2 and plain text are read, lz4 and lzma are named and refused.
+ * suffix proves nothing); gzip, xz, zstd, bzip2, lz4 and plain text are read, lzma is named and refused.
  * Output is bounded: beyond `maxOutputBytes` it is a ProtocolError, as is everything a decoder objects to.
  *
  * xz and bzip2 run in this thread and block it while they work (about a second for 50 MB): the daemon never calls
@@ -9,6 +9,7 @@
 import { XzReadableStream } from 'xz-decompress';
 import { ProtocolError, UnavailableError } from '../lib/errors.ts';
 import { bunzip2 } from './bunzip2.ts';
+import { unlz4 } from './unlz4.ts';
 
 export type Compression = 'gzip' | 'xz' | 'zstd' | 'bzip2' | 'lz4' | 'lzma' | 'plain';
 
@@ -76,6 +77,8 @@ function decoded(compression: Compression, input: Input, maxOutputBytes: number)
       return drain(new XzReadableStream(input.stream()));
     case 'bzip2':
       return bunzip2(input.chunks(), maxOutputBytes);
+    case 'lz4':
+      return unlz4(input.chunks());
     default:
       throw new UnavailableError(`could not decompress: ${compression} is not supported`);
   }
