@@ -64,7 +64,7 @@ test('Debian: Packages, Sources, Translation, Contents, DEP-11, installer, all-a
     'Components-amd64.yml.gz',
     'icons-48x48.tar.gz',
   ])
-    expect(first.lists().join('\n')).toContain(list.replace(/\.gz$/, ''));
+    expect(first.listNames().join('\n')).toContain(list.replace(/\.gz$/, ''));
   await expectPackage(first, 'hello', hello);
   await expectPackage(first, 'g++-mingw', plus);
   expect((await first.source(['hello'])).files.get('hello_2.10-3.dsc')).toBe(sha256(sources[0] as PoolFile));
@@ -77,7 +77,7 @@ test('Debian: Packages, Sources, Translation, Contents, DEP-11, installer, all-a
 
   place.forget();
   const second = await place.client(kinds, 'bookworm main contrib');
-  expect(second.lists()).toEqual(first.lists());
+  expect(second.listNames()).toEqual(first.listNames());
   await expectPackage(second, 'hello', hello);
   await expectPackage(second, 'g++-mingw', plus);
   const got = await second.source(['hello']);
@@ -133,7 +133,7 @@ test('Ubuntu: four components, phased updates, Commands, no Valid-Until, pockets
     .join('');
   const first = await place.client([], '', { sources });
   expect(
-    first.lists().filter((name) => /Commands-amd64|Components-amd64|Translation-en/.test(name)),
+    first.listNames().filter((name) => /Commands-amd64|Components-amd64|Translation-en/.test(name)),
   ).toHaveLength(6);
   expect((await first.download(['hello=2.10-3build1'])).sha256.get('hello')).toBe(sha256(hello));
   await expectPackage(first, 'game', game);
@@ -141,7 +141,7 @@ test('Ubuntu: four components, phased updates, Commands, no Valid-Until, pockets
 
   place.forget();
   const second = await place.client([], '', { sources });
-  expect(second.lists()).toEqual(first.lists());
+  expect(second.listNames()).toEqual(first.listNames());
   await expectPackage(second, 'game', game);
   expect((await second.download(['hello=2.10-3ubuntu1.24.04'])).sha256.get('hello')).toBe(sha256(update));
   expect(place.asked).toEqual([]);
