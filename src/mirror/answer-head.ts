@@ -18,7 +18,16 @@ export interface AnswerHead {
 /** More is no head of a mirror. */
 export const MAX_HEAD_BYTES = 64 * 1024;
 
+/** More than any server sends; each costs more than its bytes. */
+const MAX_FIELDS = 256;
 const NO_BODY_STATUS = new Set([204, 304]);
+
+const START = new TextEncoder().encode('HTTP/1.');
+
+/** Whether a head may begin so: what speaks something else is told at its first bytes, not when nothing more comes. */
+export function startsAsHead(bytes: Uint8Array): boolean {
+  return START.subarray(0, bytes.length).every((byte, i) => bytes[i] === byte);
+}
 
 /** Where the head ends that `bytes` begin with: index of the first byte behind its empty line, -1 when that isn't here. */
 export function headEnd(bytes: Uint8Array): number {
@@ -37,12 +46,14 @@ export function parseHead(bytes: Uint8Array, method: 'GET' | 'HEAD'): AnswerHead
     .trimEnd()
     .split(/\r?\n/);
   const start = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: |$)/.exec(first);
-  if (!start) throw new ProtocolError('what answers does not speak HTTP/1.1');
+  if (!start) throw notHttp();
   const status = Number(start[2]);
   const headers = new Headers();
+  if (lines.length > MAX_FIELDS) throw new ProtocolError('the answer has too many fields');
   for (const line of lines) {
     const colon = line.indexOf(':');
     try {
+      if (colon <= 0) throw new TypeError(line);
       headers.append(line.slice(0, colon), line.slice(colon + 1).trim());
     } catch (cause) {
       throw new ProtocolError('the answer has a field that is none', { cause });
@@ -51,6 +62,8 @@ export function parseHead(bytes: Uint8Array, method: 'GET' | 'HEAD'): AnswerHead
   const hasBody = method !== 'HEAD' && status >= 200 && !NO_BODY_STATUS.has(status);
   const length = hasBody ? bodyLength(headers) : 0;
   const isAmbiguous = headers.has('transfer-encoding') && headers.has('content-length');
+  // The one that doesn't count must not be passed on (RFC 9112 §6.3).
+  if (isAmbiguous) headers.delete('content-length');
   const says = (headers.get('connection') ?? '').toLowerCase().split(/\s*,\s*/);
   const isKept = start[1] === '1' && !says.includes('close') && length !== 'until-close' && !isAmbiguous;
   return { status, headers, length, isKept };
@@ -71,4 +84,8 @@ function bodyLength(headers: Headers): BodyLength {
     throw new ProtocolError('the answer has no length that can be understood');
   headers.set('content-length', length);
   return Number(length);
+}
+
+export function notHttp(): ProtocolError {
+  return new ProtocolError('what answers does not speak HTTP/1.1');
 }

@@ -7,6 +7,8 @@ import type { RawBody, RawRead } from './raw-answer.ts';
 /** Unread bytes at which the sender is held back, and below which it goes on. */
 const FULL_BYTES = 512 * 1024;
 const ROOM_BYTES = 128 * 1024;
+/** What a part costs besides its bytes: a sender of tiny chunks is held back in time, too. */
+const PART_BYTES = 512;
 
 export interface PlainBodyHost {
   /** Reads no more, or goes on. */
@@ -37,7 +39,7 @@ export class PlainBody implements RawBody {
       return;
     }
     this.#unread.push(value);
-    this.#unreadBytes += value.length;
+    this.#unreadBytes += value.length + PART_BYTES;
     if (this.#unreadBytes >= FULL_BYTES) this.#setFull(true);
   }
 
@@ -60,7 +62,7 @@ export class PlainBody implements RawBody {
   read(): Promise<RawRead> {
     const value = this.#unread.shift();
     if (value) {
-      this.#unreadBytes -= value.length;
+      this.#unreadBytes -= value.length + PART_BYTES;
       if (this.#unreadBytes < ROOM_BYTES) this.#setFull(false);
       return Promise.resolve({ done: false, value });
     }

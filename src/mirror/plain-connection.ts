@@ -8,7 +8,7 @@ import type { Socket } from 'bun';
 import { ProtocolError } from '../lib/errors.ts';
 import { socketGulps } from '../lib/gulps.ts';
 import { AnswerBody } from './answer-body.ts';
-import { headEnd, MAX_HEAD_BYTES, parseHead } from './answer-head.ts';
+import { headEnd, MAX_HEAD_BYTES, notHttp, parseHead, startsAsHead } from './answer-head.ts';
 import { PlainBody } from './plain-body.ts';
 import type { RawAnswer } from './raw-answer.ts';
 
@@ -26,9 +26,13 @@ interface Exchange {
   readonly letGo: () => void;
   /** Start of the head, until all of it is here. */
   start: Uint8Array | undefined;
+  interim: number;
   isKept: boolean;
   body: { readonly parser: AnswerBody; readonly out: PlainBody } | undefined;
 }
+
+/** Answers of 1xx in front of one: more are no preliminaries. */
+const MAX_INTERIM = 16;
 
 type PlainSocket = Socket<PlainConnection | undefined>;
 
@@ -95,7 +99,10 @@ export class PlainConnection {
     const onAbort = () => this.#fail(signal.reason);
     const answered = Promise.withResolvers<RawAnswer>();
     const letGo = () => signal.removeEventListener('abort', onAbort);
-    this.#exchange = { method, answered, letGo, start: undefined, isKept: false, body: undefined };
+    this.#exchange = {
+      ...{ method, answered, letGo },
+      ...{ start: undefined, interim: 0, isKept: false, body: undefined },
+    };
     this.hasAnswered = false;
     if (this.#closed) this.#lose(cut());
     else if (signal.aborted) onAbort();
@@ -157,6 +164,7 @@ export class PlainConnection {
   /** What stands behind the head; nothing while that isn't all here. */
   #takeHead(exchange: Exchange, chunk: Uint8Array): Uint8Array {
     const bytes = exchange.start ? Buffer.concat([exchange.start, chunk]) : chunk;
+    if (!exchange.start && !startsAsHead(bytes)) throw notHttp();
     const end = headEnd(bytes);
     if (end < 0 ? bytes.length > MAX_HEAD_BYTES : end > MAX_HEAD_BYTES)
       throw new ProtocolError('the head of the answer is too long');
@@ -167,7 +175,11 @@ export class PlainConnection {
     const { status, headers, length, isKept } = parseHead(bytes.subarray(0, end), exchange.method);
     const rest = bytes.subarray(end);
     if (status === 101) throw new ProtocolError('it wants another protocol');
-    if (status < 200) return rest;
+    if (status < 200) {
+      exchange.interim += 1;
+      if (exchange.interim > MAX_INTERIM) throw new ProtocolError('it announces an answer without end');
+      return rest;
+    }
     const out = new PlainBody({
       holdBack: (isFull) => this.#holdBack(isFull),
       cancelled: (reason) => this.#fail(reason),
@@ -186,7 +198,9 @@ export class PlainConnection {
     exchange.letGo();
     exchange.body?.out.finish();
     if (this.#closed) return;
-    if (!exchange.isKept || isFollowed) return this.close();
+    // Who answers before it was asked leaves half a request behind.
+    const isHalfAsked = this.#unsent.length > 0;
+    if (!exchange.isKept || isFollowed || isHalfAsked) return this.close();
     // What is unread is all there is.
     this.#socket.resume();
     // One that waits for work is no reason to go on living.

@@ -19,21 +19,26 @@ export interface PlainHttpRequest {
   readonly signal: AbortSignal;
 }
 
+const REQUEST_TIMEOUT = 408;
 /** Idle connections kept in all: as many as run at once at a few mirrors. */
 const MAX_IDLE = 32;
 
 export class PlainHttp {
-  /** By address and port, the one used last at the end. */
+  /** By address, port and the name that was asked for there, the one used last at the end. */
   readonly #idle = new Map<PlainConnection, string>();
 
   /** Resolves with the head. Rejects with ProtocolError, the system's error, or the signal's reason. */
   async request(options: PlainHttpRequest): Promise<RawAnswer> {
     const { to, method, signal } = options;
     const request: PlainRequest = { method, head: headOf(options), signal };
-    const key = formatHostPort(to);
+    const key = `${formatHostPort(to)} ${options.host}`;
     for (let kept = this.#take(key); kept; kept = this.#take(key)) {
       try {
-        return await kept.ask(request);
+        const answer = await kept.ask(request);
+        if (answer.status !== REQUEST_TIMEOUT) return answer;
+        // Said to the connection that was idle, not to this request (RFC 9110 §15.5.9).
+        await answer.body?.cancel(new Error('asked again'));
+        kept.close();
       } catch (error) {
         if (signal.aborted || kept.hasAnswered) throw error;
       }
