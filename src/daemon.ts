@@ -194,6 +194,7 @@ export async function startDaemon(settings: Settings): Promise<Daemon> {
         if (entry !== undefined || !(await lists?.settled(at.host))) return entry;
         return await catalogue.lookup(at);
       },
+      byKey: (key) => catalogue.byKey(key),
     },
     pages: statusRoutes({ snapshot: status }),
     count: {

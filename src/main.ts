@@ -1,6 +1,6 @@
 /**
  * The one entry point of the one binary. Decides which role this process has: the hash thread of a daemon, the child
- * that reads an index, or a command. Everything else is loaded only by the role that needs it.
+ * that reads an index, a method of apt's (by the name that it is called with), or a command. Everything else is loaded only by the role that needs it.
  */
 import packageJson from '../package.json' with { type: 'json' };
 
@@ -9,6 +9,9 @@ const argv = process.argv.slice(2);
 if (!Bun.isMainThread) {
   const { runHashWorker } = await import('./acquire/hash-worker.ts');
   runHashWorker();
+} else if (/(?:^|\/)debtorrent\+https?$/.test(process.argv0) || argv[0] === 'internal-method') {
+  const { runMethod } = await import('./method/run-method.ts');
+  runMethod();
 } else if (argv[0] === '--version') {
   process.stdout.write(`${packageJson.version}\n`);
 } else if (argv[0] === 'internal-index') {

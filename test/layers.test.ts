@@ -18,12 +18,12 @@ const ROWS: readonly (readonly string[])[] = [
   ['acquire'],
   ['proxy', 'status', 'tracker'],
   ['daemon', 'worker'],
-  ['commands'],
+  ['commands', 'method'],
   ['main'],
 ];
 
 const PURE =
-  /^(bencode|wire|announce|torrent)\/|^archive\/control\.ts$|^swarm\/(picker|choker)\.ts$|^acquire\/plan\.ts$/;
+  /^(bencode|wire|announce|torrent)\/|^archive\/control\.ts$|^swarm\/(picker|choker)\.ts$|^acquire\/plan\.ts$|^method\/(message|configuration|wanted-file|answers|stage)\.ts$/;
 const IMPURE_MODULE =
   /^(node:)?(fs|net|dgram|http|https|http2|tls|dns|child_process|worker_threads|timers|os)(\/|$)|^consola$|^lib\/log\.ts$|^bun:sqlite$/;
 const IMPURE_CODE =

@@ -5,7 +5,7 @@
  * an unexpected failure of ours ends in the mirror's answer.
  */
 import type { Acquire } from '../acquire/acquire.ts';
-import { type Entry, type Location, locationName } from '../archive/entry.ts';
+import { type Location, locationName } from '../archive/entry.ts';
 import { plainAddress } from '../lib/address-range.ts';
 import { NoRoomError, RefusedError, UnavailableError } from '../lib/errors.ts';
 import { formatHostPort } from '../lib/host-port.ts';
@@ -14,6 +14,7 @@ import type { Mirror } from '../mirror/mirror.ts';
 import { answerError, answerText } from './answer-text.ts';
 import type { ClientAccess } from './client-access.ts';
 import { type Door, type Exchange, field } from './exchange.ts';
+import { entryFor, expectationOf, type LooksUp } from './expectation.ts';
 import type { LoopGuard } from './loop-guard.ts';
 import { answerOwnPage, type Pages } from './own-page.ts';
 import { passThrough } from './pass-through.ts';
@@ -22,7 +23,7 @@ import { respond } from './respond.ts';
 import { parseTarget, type Target } from './target.ts';
 
 export interface ProxyParts {
-  readonly catalogue: { lookup(at: Location): Promise<Entry | undefined> };
+  readonly catalogue: LooksUp;
   readonly refresh: ServesReleases;
   readonly acquire: Acquire;
   readonly mirror: Mirror;
@@ -102,15 +103,18 @@ async function answerFile(exchange: Exchange, target: FileTarget, parts: ProxyPa
 async function answerFromArchive(exchange: Exchange, at: Location, parts: ProxyParts): Promise<boolean> {
   const { catalogue, refresh, acquire, loopGuard, count } = parts;
   const { via } = loopGuard;
+  const expected = expectationOf(exchange);
   try {
     if (isReleaseFile(at.path)) return await answerRelease(exchange, { refresh, at, via });
-    const entry = await catalogue.lookup(at);
+    const entry = await entryFor(catalogue, at, expected);
     if (!entry) return false;
     const content = await acquire.open(entry, at, exchange.signal);
     await respond(exchange, content, { path: at.path, via, onFromStore: count.fromStore });
     return true;
   } catch (error) {
-    const isAnswer = error instanceof RefusedError || error instanceof UnavailableError;
+    // The mirror may be right, and what the client expects wrong: it gets what the mirror has.
+    const isAnswer =
+      error instanceof RefusedError || (error instanceof UnavailableError && (error.timedOut || !expected));
     if (isAnswer || exchange.signal.aborted || exchange.response.headersSent) throw error;
     tagged.warn(`passing ${quoteRemote(locationName(at), 200)} through: ${(error as Error).message}`);
     return false;

@@ -1,0 +1,193 @@
+/**
+ * The way to the daemon, and whether there is one. It decides when the daemon counts as dead: when it refuses twice, or
+ * when a request has been silent and it doesn't even answer for its health. A slow mirror isn't its death, so silence
+ * alone says nothing. Dead counts for some seconds, then it is asked again.
+ */
+import type { Clock } from '../lib/clock.ts';
+import { formatHostPort, type HostPort } from '../lib/host-port.ts';
+
+/** An answer as the daemon gave it, not followed, not unpacked. */
+export interface Answer {
+  readonly status: number;
+  readonly statusText: string;
+  readonly headers: Headers;
+  /** Rejects when the answer is cut. Whoever doesn't read it to its end calls leave(). */
+  readonly body: AsyncIterable<Uint8Array>;
+  leave(): void;
+}
+
+export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
+
+/** Without a byte for this long, the daemon is asked whether it lives. */
+const SILENCE_MS = 1_500;
+/** And so long it may take to say so. */
+const HEALTH_MS = 2_000;
+const DEAD_MS = 10_000;
+/** A daemon that is being restarted refuses for a moment. */
+const REFUSED_AGAIN_MS = 400;
+/** A daemon that lives and is silent has a mirror that hangs: it should have said so by then. */
+const GIVE_UP_MS = 60_000;
+
+/** The daemon isn't there, or hangs. */
+export class DaemonGone extends Error {
+  override readonly name = 'DaemonGone';
+}
+
+export class DaemonLink {
+  readonly #base: string;
+  readonly #clock: Clock;
+  readonly #fetch: Fetch;
+  #deadUntilMs = 0;
+  /** It was dead when last looked at. */
+  #inDoubt = false;
+  #asking: Promise<boolean> | undefined;
+
+  constructor(daemon: HostPort, clock: Clock, fetchIt: Fetch = fetch as Fetch) {
+    this.#base = `http://${formatHostPort(daemon)}`;
+    this.#clock = clock;
+    this.#fetch = fetchIt;
+  }
+
+  /** False while it counts as dead. */
+  async isThere(): Promise<boolean> {
+    if (this.#clock.nowMs() < this.#deadUntilMs) return false;
+    return !this.#inDoubt || (await this.#isHealthy());
+  }
+
+  /** Throws DaemonGone, here and while the body is read; other errors are a cut. */
+  async get(target: string, headers: Record<string, string>): Promise<Answer> {
+    const watch = new Watch(this.#clock, () => this.#isHealthy());
+    try {
+      const response = await this.#request(target, headers, watch.signal);
+      watch.heard();
+      const { status, statusText, headers: fields } = response;
+      const body = watched(response, watch);
+      return { status, statusText, headers: fields, body, leave: () => watch.leave() };
+    } catch (error) {
+      watch.stop();
+      throw watch.signal.aborted ? watch.signal.reason : error;
+    }
+  }
+
+  async #request(target: string, headers: Record<string, string>, signal: AbortSignal): Promise<Response> {
+    const init = { headers, signal, redirect: 'manual', decompress: false, proxy: false } as RequestInit;
+    for (let isSecond = false; ; isSecond = true) {
+      try {
+        return await this.#fetch(this.#base + target, init);
+      } catch (error) {
+        if (signal.aborted || !isRefused(error)) throw error;
+        if (isSecond || this.#clock.nowMs() < this.#deadUntilMs) {
+          this.#isDead();
+          throw new DaemonGone('nobody listens there', { cause: error });
+        }
+        await new Promise<void>((resolve) => this.#clock.after(REFUSED_AGAIN_MS, resolve));
+      }
+    }
+  }
+
+  /** However many ask, one request. */
+  #isHealthy(): Promise<boolean> {
+    this.#asking ??= this.#askHealth().finally(() => {
+      this.#asking = undefined;
+    });
+    return this.#asking;
+  }
+
+  async #askHealth(): Promise<boolean> {
+    const abort = new AbortController();
+    const cancel = this.#clock.after(HEALTH_MS, () => abort.abort());
+    try {
+      const init = {
+        signal: abort.signal,
+        redirect: 'manual',
+        proxy: false,
+        keepalive: false,
+      } as RequestInit;
+      const { ok } = await this.#fetch(`${this.#base}/healthz`, init);
+      if (ok) this.#inDoubt = false;
+      else this.#isDead();
+      return ok;
+    } catch {
+      this.#isDead();
+      return false;
+    } finally {
+      cancel();
+    }
+  }
+
+  #isDead(): void {
+    this.#inDoubt = true;
+    this.#deadUntilMs = this.#clock.nowMs() + DEAD_MS;
+  }
+}
+
+async function* watched(response: Response, watch: Watch): AsyncGenerator<Uint8Array> {
+  try {
+    for await (const chunk of response.body ?? []) {
+      watch.heard();
+      yield chunk;
+    }
+  } catch (error) {
+    throw watch.signal.aborted ? watch.signal.reason : error;
+  } finally {
+    watch.stop();
+  }
+}
+
+/** Of one request: aborts it when the daemon is silent and not well. */
+class Watch {
+  readonly #abort = new AbortController();
+  readonly #clock: Clock;
+  readonly #isHealthy: () => Promise<boolean>;
+  #heardMs: number;
+  #stopped = false;
+  #cancel: (() => void) | undefined;
+
+  constructor(clock: Clock, isHealthy: () => Promise<boolean>) {
+    this.#clock = clock;
+    this.#isHealthy = isHealthy;
+    this.#heardMs = clock.nowMs();
+    this.#look(SILENCE_MS);
+  }
+
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  heard(): void {
+    this.#heardMs = this.#clock.nowMs();
+  }
+
+  /** Nothing more will come. */
+  stop(): void {
+    this.#stopped = true;
+    this.#cancel?.();
+  }
+
+  /** Nobody wants the rest: its connection is closed. */
+  leave(): void {
+    this.stop();
+    this.#abort.abort(new Error('not wanted any more'));
+  }
+
+  #look(delayMs: number): void {
+    this.#cancel = this.#clock.after(delayMs, () => void this.#lookNow());
+  }
+
+  async #lookNow(): Promise<void> {
+    const silentMs = this.#clock.nowMs() - this.#heardMs;
+    if (silentMs < SILENCE_MS) return this.#look(SILENCE_MS - silentMs);
+    const wasHeardMs = this.#heardMs;
+    const isHealthy = await this.#isHealthy();
+    if (this.#stopped) return;
+    if (wasHeardMs !== this.#heardMs) this.#look(SILENCE_MS);
+    else if (!isHealthy) this.#abort.abort(new DaemonGone('it does not answer'));
+    else if (silentMs > GIVE_UP_MS) this.#abort.abort(new Error('the daemon sends nothing any more'));
+    else this.#look(SILENCE_MS);
+  }
+}
+
+function isRefused(error: unknown): boolean {
+  const { code } = error as { code?: string };
+  return code === 'ConnectionRefused' || code === 'ECONNREFUSED' || code === 'FailedToOpenSocket';
+}
