@@ -10,9 +10,9 @@
  *
  * docs/protocol.md "Meeting and limits".
  */
-import { addressNetwork } from './address.ts';
+import { addressNetwork, isLanAddress } from './address.ts';
 import { LocalNetwork } from './local-network.ts';
-import { isKnown, type Provenance } from './provenance.ts';
+import { isKnown, mayNameNeighbours, type Provenance } from './provenance.ts';
 
 /** Peers, in all swarms together. */
 export const MAX_PEERS = 200;
@@ -127,7 +127,8 @@ export class Admission {
   /** Whether this very address may be dialled now. */
   mayDial(host: string, provenance: Provenance): boolean {
     if (provenance === 'given') return true;
-    if (this.#local.has(host) || provenance === 'lan') return this.#room > 0;
+    const isNeighbour = isLanAddress(host) || (mayNameNeighbours(provenance) && this.#local.has(host));
+    if (isNeighbour || provenance === 'lan') return this.#room > 0;
     return this.#room > 0 && !this.#isNetworkFull(host, provenance);
   }
 

@@ -4,9 +4,10 @@
  * forgotten, one given by hand is tried for ever.
  */
 import type { HostPort } from '../lib/host-port.ts';
+import { isLanAddress } from './address.ts';
 import type { Link } from './link.ts';
 import type { LocalNetwork } from './local-network.ts';
-import { betterOf, isNear, type Provenance } from './provenance.ts';
+import { betterOf, isNear, mayNameNeighbours, type Provenance } from './provenance.ts';
 
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 30_000;
@@ -53,9 +54,11 @@ export class Candidate {
     return this.provenance === 'given';
   }
 
-  /** On the LAN or given by hand. */
+  /** On the LAN, by the word of somebody who can tell, or given by hand. */
   get isNear(): boolean {
-    return isNear(this.provenance) || this.#local.has(this.at.host);
+    const { host } = this.at;
+    if (isNear(this.provenance) || isLanAddress(host)) return true;
+    return mayNameNeighbours(this.provenance) && this.#local.has(host);
   }
 
   /** Neither connected nor about to be. */

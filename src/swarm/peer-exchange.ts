@@ -4,14 +4,15 @@
  *
  * Told are peers that are connected and have said hello, each only to peers of the same swarm, those that we dialled
  * first, as they can be reached. Never told:
- *  - an address of the local network to anybody beyond it, and none of this machine itself to another;
+ *  - an address of the local network to anybody beyond it, nor one that leads further in than where he is (reach.ts);
  *  - an address that was given by hand to a stranger: it may be nobody's business that it is there;
  *  - what can't be dialled, or doesn't say where it listens.
  *
- * What a stranger says is a hint to an address like any other stranger's, and never leads into our own network.
+ * What a stranger says is a hint to an address like any other stranger's, and never leads into our own network, nor
+ * further in than where he is.
  * Specs: BEP 11; docs/protocol.md "ut_pex".
  */
-import { isDialable } from '../discovery/dialable.ts';
+import { mayLead, mayName, type Reach, reachOf } from '../discovery/reach.ts';
 import type { Clock } from '../lib/clock.ts';
 import { formatHostPort, type HostPort } from '../lib/host-port.ts';
 import { decodePex, encodePex, MAX_PEX_PEERS, PexFlag, type PexPeer } from '../wire/pex.ts';
@@ -51,6 +52,15 @@ interface Exchange {
   hintsSinceMs: number;
 }
 
+/** A peer that others may be told of. */
+interface Whereabouts {
+  readonly peer: Peer;
+  readonly at: HostPort;
+  readonly reach: Reach;
+  /** On the local network: nobody beyond it hears of it. */
+  readonly isLocal: boolean;
+}
+
 export class PeerExchange {
   readonly #host: PeerExchangeHost;
   readonly #exchanges = new WeakMap<Peer, Exchange>();
@@ -63,13 +73,14 @@ export class PeerExchange {
   tick(): void {
     const now = this.#host.clock.nowMs();
     const all = [...this.#host.peers()];
+    const tellable = reachableFirst(all).flatMap((peer) => this.#whereabouts(peer));
     for (const peer of all) {
       const exchange = this.#of(peer);
       if (!peer.speaksExchange || now < exchange.nextMs) continue;
       exchange.nextMs = now + EXCHANGE_MS;
       const swarms = [...peer.swarms];
       for (let i = 0; i < Math.min(SWARMS_AT_ONCE, swarms.length); i += 1)
-        this.#tell(peer, swarms[(exchange.turn + i) % swarms.length] as string, all);
+        this.#tell(peer, swarms[(exchange.turn + i) % swarms.length] as string, tellable);
       exchange.turn += SWARMS_AT_ONCE;
     }
   }
@@ -88,6 +99,14 @@ export class PeerExchange {
       if (isFitHint(at, peer, this.#host.local) && !here.has(formatHostPort(at)) && this.#mayHint(peer))
         this.#host.hint(at, infoHash, addressGroup(peer.address));
     }
+  }
+
+  /** None where it listens nowhere that could be dialled. */
+  #whereabouts(peer: Peer): Whereabouts[] {
+    const at = peer.listensAt;
+    const reach = at && reachOf(at.host);
+    if (!at || !reach || !mayName(reach, at)) return [];
+    return [{ peer, at, reach, isLocal: peer.lan || this.#host.local.has(at.host) }];
   }
 
   #of(peer: Peer): Exchange {
@@ -130,13 +149,14 @@ export class PeerExchange {
     return exchange.hints <= HINTS_AN_HOUR;
   }
 
-  #tell(peer: Peer, infoHash: string, all: readonly Peer[]): void {
+  #tell(peer: Peer, infoHash: string, all: readonly Whereabouts[]): void {
     const { told } = this.#of(peer);
     const before = told.get(infoHash) ?? new Map<string, HostPort>();
+    const standpoint = standpointOf(peer);
     const now = new Map<string, PexPeer>();
-    for (const other of reachableFirst(all)) {
-      const at = other.listensAt;
-      if (at && other !== peer && other.shares(infoHash) && mayTell(other, at, peer, this.#host.local))
+    for (const about of all) {
+      const { peer: other, at } = about;
+      if (other !== peer && other.shares(infoHash) && mayTell(about, peer, standpoint))
         now.set(formatHostPort(at), { ...at, flags: flagsOf(other) });
     }
     const added = [...now].filter(([key]) => !before.has(key)).slice(0, MAX_PEX_PEERS);
@@ -155,16 +175,22 @@ export class PeerExchange {
   }
 }
 
-/** Whether `to` may hear where `about` listens. */
-function mayTell(about: Peer, at: HostPort, to: Peer, local: LocalNetwork): boolean {
-  if (!isDialable(at, isLoopbackAddress(to.address))) return false;
-  if (about.lan || local.has(at.host)) return to.lan;
+/** Whether `to`, who is at `standpoint`, may hear of it. */
+function mayTell({ peer: about, reach, isLocal }: Whereabouts, to: Peer, standpoint: Reach): boolean {
+  if (!mayLead(standpoint, reach)) return false;
+  if (isLocal) return to.lan;
   return !about.given || to.trusted;
 }
 
 /** Whether an address that `from` names may be tried. */
 function isFitHint(at: HostPort, from: Peer, local: LocalNetwork): boolean {
-  return isDialable(at, isLoopbackAddress(from.address)) && (from.lan || !local.has(at.host));
+  return mayName(standpointOf(from), at) && (from.lan || !local.has(at.host));
+}
+
+/** Where its word leads from: who is on the local network is inside it, whatever its address looks like. */
+function standpointOf(peer: Peer): Reach {
+  if (isLoopbackAddress(peer.address)) return 'loopback';
+  return peer.lan || reachOf(peer.address) === 'private' ? 'private' : 'public';
 }
 
 function flagsOf({ dialled, isUploadOnly }: Peer): number {

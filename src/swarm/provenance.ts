@@ -23,6 +23,14 @@ export function isNear(provenance: Provenance): boolean {
   return provenance === 'given' || provenance === 'lan';
 }
 
+/**
+ * Whether a public address in a subnet of our own counts as near when it was named so. Peers' hints were sifted
+ * (peer-exchange.ts); whoever has the ear of the DHT or of a public tracker could aim at our neighbours.
+ */
+export function mayNameNeighbours(provenance: Provenance): boolean {
+  return isKnown(provenance) || provenance === 'pex';
+}
+
 export function betterOf(a: Provenance, b: Provenance): Provenance {
   return RANKS.indexOf(a) <= RANKS.indexOf(b) ? a : b;
 }

@@ -15,7 +15,9 @@ import {
   STRANGERS_A_NETWORK,
   WAITING_A_GROUP,
 } from '../../src/swarm/admission.ts';
+import { LocalNetwork } from '../../src/swarm/local-network.ts';
 import { isNear, type Provenance } from '../../src/swarm/provenance.ts';
+import { VirtualClock } from '../fixtures/virtual-clock.ts';
 
 class FakeGuest implements Guest {
   readonly address: string;
@@ -78,6 +80,16 @@ describe('Admission of strangers', () => {
     expect(admission.refusal('2001:db8:1:3::1', 'inbound')).toBe('enough of that network');
     expect(admission.mayDial('2001:db8:2:3::1', 'pex')).toBe(true);
     expect(STRANGERS_A_NETWORK).toBe(2);
+  });
+
+  test('dials a neighbour with a public address as one of that network where the DHT or any tracker named it', () => {
+    const local = new LocalNetwork(new VirtualClock(), () => ['203.0.113.7/24']);
+    const admission = new Admission(local);
+    for (const host of ['203.0.113.1', '203.0.113.2']) admission.enter(new FakeGuest(host));
+    for (const from of ['dht', 'open-tracker'] as const)
+      expect(admission.mayDial('203.0.113.3', from)).toBe(false);
+    for (const from of ['lan', 'tracker', 'pex'] as const)
+      expect(admission.mayDial('203.0.113.3', from)).toBe(true);
   });
 
   test('lets in more of one network where a tracker of the operator’s named the address', () => {

@@ -370,3 +370,25 @@ describe('Dialer with what peers name', () => {
     dialler.stop();
   });
 });
+
+describe('Dialer and public addresses in a subnet of our own', () => {
+  const neighbours = () => {
+    const clock = new VirtualClock();
+    return scene({ local: new LocalNetwork(clock, () => ['203.0.113.7/24']) });
+  };
+  const nameAll = async (provenance: Provenance) => {
+    const { clock, network, dialler } = neighbours();
+    for (let port = 1; port <= 50; port += 1) dialler.found({ host: '203.0.113.9', port }, 's1', provenance);
+    await clock.run(60_000);
+    dialler.stop();
+    return new Set(network.dials).size;
+  };
+
+  test.each(['dht', 'open-tracker'] as const)('whom %s names is dialled like any stranger', async (from) => {
+    expect(await nameAll(from)).toBe(3);
+  });
+
+  test.each(['lan', 'tracker', 'pex'] as const)('whom %s names is near', async (from) => {
+    expect(await nameAll(from)).toBe(50);
+  });
+});

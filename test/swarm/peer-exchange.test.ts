@@ -110,6 +110,18 @@ describe('PeerExchange tells', () => {
     endAll(far, near, nearToo);
   });
 
+  test('strangers nothing of a provider’s or an overlay network, but those that are in one', async () => {
+    await using world = new World();
+    const node = world.node('198.51.100.1');
+    const far = await caller(world, node, '192.0.2.1');
+    const overlay = await caller(world, node, '100.64.0.7');
+    const overlayToo = await caller(world, node, '100.64.1.7');
+    await world.clock.run(MINUTE + 10_000);
+    expect(addedTo(far)).toEqual([]);
+    expect(addedTo(overlay).toSorted()).toEqual(['100.64.1.7:9989', '192.0.2.1:9989']);
+    endAll(far, overlay, overlayToo);
+  });
+
   test('nobody beyond this machine of an address of this machine', async () => {
     await using world = new World();
     const node = world.node('198.51.100.1');
@@ -169,6 +181,10 @@ describe('PeerExchange hears', () => {
     ['link-local', '169.254.1.1'],
     ['multicast', '224.0.0.1'],
     ['unspecified', '0.0.0.0'],
+    ['provider’s or overlay network’s', '100.64.0.7'],
+    ['private (by NAT64)', '64:ff9b::c0a8:107'],
+    ['private (by 6to4)', '2002:c0a8:107::1'],
+    ['metadata', '168.63.129.16'],
   ])('no stranger’s word about a %s address', async (_what, host) => {
     await using world = new World();
     const node = world.node('198.51.100.1');
