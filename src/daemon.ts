@@ -116,6 +116,7 @@ export async function startDaemon(settings: Settings): Promise<Daemon> {
       infoHash: swarmInfoHash,
       shareRules: settings.share.map(parseShareRule),
       fetchIndex: (at, entry) => fetchIndex(at, entry, acquirer, store),
+      fetchRelease: (at) => refresh.serve(at, { signal: new AbortController().signal }),
     }),
   );
   const parts: FlightParts = {

@@ -10,7 +10,7 @@
 import { join } from 'node:path';
 import { type Clock, systemClock } from '../lib/clock.ts';
 import { log } from '../lib/log.ts';
-import type { Sha256 } from '../lib/sha256.ts';
+import { parseSha256, type Sha256 } from '../lib/sha256.ts';
 import { ArchiveSwarms, type UsedIdentity } from './archive-swarms.ts';
 import { type BuildTable, childTableBuilder } from './build-table.ts';
 import { type Entry, type Location, locationName } from './entry.ts';
@@ -30,6 +30,7 @@ import { HeldReleases } from './held-releases.ts';
 import type { ArchiveIdentity } from './identity.ts';
 import { IndexTables } from './index-tables.ts';
 import type { NewRelease, Validators } from './new-release.ts';
+import { OtherMirrors } from './other-mirrors.ts';
 import type { Release, ReleaseFile } from './release.ts';
 import { type ReleaseSummary, summaryOf } from './release-summary.ts';
 import type { ShareRule } from './sharing.ts';
@@ -55,6 +56,11 @@ export interface CatalogueOptions {
    * its SHA-256 verified or not. May come back to indexArrived() before it resolves.
    */
   readonly fetchIndex?: (at: Location, entry: Entry) => Promise<string>;
+  /**
+   * Fetches a release file that no client asked for, which may come back to swap() before it resolves: the InRelease of
+   * a place that seems to be another mirror of an archive in use.
+   */
+  readonly fetchRelease?: (at: Location) => Promise<unknown>;
   readonly buildTable?: BuildTable;
   readonly clock?: Clock;
   /** The longest a look-up waits for a table on its way. */
@@ -75,6 +81,7 @@ export class Catalogue implements AsyncDisposable {
   readonly #tables: IndexTables;
   readonly #swarms: ArchiveSwarms;
   readonly #search: TableSearchOptions;
+  readonly #otherMirrors: OtherMirrors | undefined;
   readonly #listeners = new Set<() => void>();
   #closed = false;
 
@@ -108,6 +115,8 @@ export class Catalogue implements AsyncDisposable {
       releases: () => this.#releases.all(),
       nowMs: () => clock.nowMs(),
     };
+    const { fetchRelease } = options;
+    this.#otherMirrors = fetchRelease && new OtherMirrors({ search: this.#search, clock, fetchRelease });
     this.#releases.restore(
       (held) => {
         held.shareable = this.#swarms.mayShare(held);
@@ -137,7 +146,7 @@ export class Catalogue implements AsyncDisposable {
       ? { candidates: patchCandidatesFor, find: findPatch, concerns: isDiffIndex }
       : { candidates: candidatesFor, find: findFile, concerns: isIndexName };
     const archives = search.candidates(name, this.#releases.all());
-    if (archives.length === 0) return undefined;
+    if (archives.length === 0) return this.#lookupElsewhere(at);
     let found = search.find(name, archives, this.#search);
     if (found === undefined && archives.some(({ held }) => this.#tables.isUnsettled(held, search.concerns))) {
       await this.#tables.settle(
@@ -146,6 +155,16 @@ export class Catalogue implements AsyncDisposable {
       );
       found = search.find(name, search.candidates(name, this.#releases.all()), this.#search);
     }
+    return found && { ...found, ...(this.isSecurity(found.key) && { isSecurity: true }) };
+  }
+
+  /** At a place that has shown no Release. By hash the path itself says what is asked for, wherever it lies. */
+  async #lookupElsewhere(at: Location): Promise<Entry | undefined> {
+    const key = parseSha256(/\/by-hash\/SHA256\/([0-9a-f]{64})$/.exec(at.path)?.[1] ?? '');
+    if (key !== undefined) return this.byKey(key);
+    if (!(await this.#otherMirrors?.prove(at))) return undefined;
+    const name = locationName(at);
+    const found = findFile(name, candidatesFor(name, this.#releases.all()), this.#search);
     return found && { ...found, ...(this.isSecurity(found.key) && { isSecurity: true }) };
   }
 

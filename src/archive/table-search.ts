@@ -29,6 +29,10 @@ export interface TableSearchOptions {
 const VERSIONED =
   /\/[^/_]+_[^/_]+(?:_[^/_]+\.(?:u?deb|ddeb)|\.(?:dsc|diff\.gz|(?:(?:orig(?:-[^/.]+)?|debian)\.)?tar\.[a-z0-9]+(?:\.asc)?))$/;
 
+export function isVersioned(name: string): boolean {
+  return VERSIONED.test(name);
+}
+
 /** The archives in whose tables "host/path" may be. */
 export function candidatesFor(name: string, releases: Iterable<HeldRelease>): Candidate[] {
   const fingerprints = new Map<string, Uint8Array>();
@@ -87,7 +91,7 @@ export function findFile(
   options: TableSearchOptions,
 ): Entry | undefined {
   const inForce = findIn(archives, options, currentTable);
-  if (inForce !== undefined || !VERSIONED.test(name)) return inForce;
+  if (inForce !== undefined || !isVersioned(name)) return inForce;
   return (
     findIn(archives, options, (held, index) => (held.isStale(index) ? index.current : undefined)) ??
     findIn(archives, options, (_, index) => index.previous) ??

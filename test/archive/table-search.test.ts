@@ -116,10 +116,12 @@ describe('one archive at several mirrors', () => {
     expect(await keyAt(`apt.example.org/${NEWER.path}`)).toBeUndefined();
   });
 
-  test('nor at a place that has shown no Release', async () => {
+  test('nor at a place that has shown no Release, but for what its path says by hash', async () => {
     put(`${GERMAN}/dists/bookworm`, { files: { [STEM]: OLD } });
     await arrive(OLD);
     expect(await keyAt(`apt.example.org/debian/${HELLO.path}`)).toBeUndefined();
+    const byHash = `apt.example.org/debian/dists/bookworm/main/binary-amd64/by-hash/SHA256/${sha256Of(OLD)}`;
+    expect(await look(byHash)).toMatchObject({ key: sha256Of(OLD), sizeBytes: OLD.length });
   });
 
   test('an empty index, which many archives have, says nothing of others', async () => {
