@@ -8,6 +8,8 @@ import packageJson from '../package.json' with { type: 'json' };
 import { Acquirer } from './acquire/acquirer.ts';
 import type { FlightParts } from './acquire/flight-parts.ts';
 import { Hasher } from './acquire/hasher.ts';
+import { Importer } from './acquire/importer.ts';
+import { offerWhole } from './acquire/landing.ts';
 import { ListedFiles } from './acquire/listed-files.ts';
 import { AptLists } from './archive/apt-lists.ts';
 import { Catalogue } from './archive/catalogue.ts';
@@ -177,6 +179,14 @@ export async function startDaemon(settings: Settings): Promise<Daemon> {
       dht: () => dht?.status(),
     });
 
+  const importer = new Importer({
+    store,
+    hasher,
+    byKey: (key) => catalogue.byKey(key),
+    landed: (key) => offerWhole(parts, key),
+  });
+  const stopping = new AbortController();
+  stack.defer(() => stopping.abort());
   const lanClients = new LocalNetwork(clock, ownAddresses);
   const clients = new ClientAccess({
     allowed: settings.allowClient,
@@ -197,7 +207,14 @@ export async function startDaemon(settings: Settings): Promise<Daemon> {
       },
       byKey: (key) => catalogue.byKey(key),
     },
-    pages: statusRoutes({ snapshot: status }),
+    pages: statusRoutes({
+      snapshot: status,
+      imports: {
+        progress: () => importer.progress,
+        start: (directory) =>
+          void importer.run({ directory, mayCopy: true, before: lists?.read(), signal: stopping.signal }),
+      },
+    }),
     count: {
       fromStore: (bytes) => totals.add('fromStore', bytes),
       fromMirror: (bytes) => totals.add('fromMirror', bytes),

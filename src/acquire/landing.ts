@@ -69,7 +69,7 @@ export function provenLayer(
 }
 
 /** Peers that look for it right now are told; its layer is computed first where it isn't known. */
-function offerWhole({ library, swarms }: FlightParts, key: Sha256): void {
+export function offerWhole({ library, swarms }: Pick<FlightParts, 'library' | 'swarms'>, key: Sha256): void {
   const found = library.find(key, () => true);
   if (found instanceof Promise) {
     found.then(

@@ -24,8 +24,6 @@ export interface AptListsOptions {
   readonly take: (at: Location, bytes: Uint8Array, validators: Validators) => Promise<void>;
   /** Catalogue.indexListed(). */
   readonly indexListed: (at: Location, stem: string, path: string) => Promise<void>;
-  /** All that was found is in use now, or refused. */
-  readonly settled?: () => void;
   /** "/etc/apt": which hosts are reached by https. */
   readonly aptDirectory?: string;
 }
@@ -51,6 +49,8 @@ export class AptLists implements Disposable {
   #cancelLook: (() => void) | undefined;
   /** Resolves when the Releases are in force and the indexes are on their way. */
   #looking: Promise<void> | undefined;
+  /** Of the indexes. */
+  #indexing: Promise<unknown> = Promise.resolve();
   #isDue = true;
   #closed = false;
 
@@ -73,6 +73,12 @@ export class AptLists implements Disposable {
     await Promise.race([this.#looking ?? this.#look(), timeUp]);
     cancel();
     return true;
+  }
+
+  /** All that is to be read is in use, or refused. Never rejects. */
+  async read(): Promise<void> {
+    await this.#look();
+    await this.#indexing;
   }
 
   [Symbol.dispose](): void {
@@ -141,9 +147,7 @@ export class AptLists implements Disposable {
       }
     }
     // Not waited for by questions: the catalogue itself knows that these are on their way.
-    void Promise.all(indexes).then(() => {
-      if (!this.#closed && indexes.length > 0) this.#options.settled?.();
-    });
+    this.#indexing = Promise.all([this.#indexing, ...indexes]);
   }
 
   async #takeRelease({ at, release, signature }: ListedArchive): Promise<void> {

@@ -9,6 +9,13 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
       return { args, run };
     },
   },
+  cache: {
+    description: 'Take packages that lie here into the cache',
+    load: async () => {
+      const { cacheArgs: args, runCache: run } = await import('./cache.ts');
+      return { args, run };
+    },
+  },
   status: {
     description: 'Show what the running daemon does and has saved',
     load: async () => {

@@ -6,18 +6,23 @@
  * other calls of fetch.
  */
 export interface RawRequest {
-  readonly method?: 'GET' | 'HEAD';
+  readonly method?: 'GET' | 'HEAD' | 'POST';
+  readonly body?: string;
   readonly headers?: Headers;
   readonly signal: AbortSignal;
 }
 
 /** Like fetch, but without its surprises. Rejects with the signal's reason when that is aborted. */
-export function fetchRaw(url: string, { method = 'GET', headers, signal }: RawRequest): Promise<Response> {
+export function fetchRaw(
+  url: string,
+  { method = 'GET', headers, body, signal }: RawRequest,
+): Promise<Response> {
   const sent = new Headers(headers);
   if (!sent.has('accept-encoding')) sent.set('Accept-Encoding', 'identity');
   return fetch(url, {
     method,
     headers: sent,
+    ...(body !== undefined && { body }),
     signal,
     decompress: false,
     proxy: false,

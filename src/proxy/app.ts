@@ -54,7 +54,8 @@ export function createProxyApp(parts: ProxyParts): Door {
       answerText(exchange, 403, text, { Connection: 'close' });
       return;
     }
-    if (request.method !== 'GET' && request.method !== 'HEAD') {
+    const isOwnPost = request.method === 'POST' && request.url?.startsWith('/api/') === true;
+    if (request.method !== 'GET' && request.method !== 'HEAD' && !isOwnPost) {
       answerText(exchange, 405, 'only GET and HEAD are served here', {
         Allow: 'GET, HEAD',
         Connection: 'close',

@@ -7,6 +7,8 @@ import type { ClientAccess } from './client-access.ts';
 import { type Exchange, field } from './exchange.ts';
 import type { LoopGuard } from './loop-guard.ts';
 
+const MAX_POST_BYTES = 16 << 10;
+
 /** What a Hono app is, seen from here; `details` says whether the client may see what is nobody else's business. */
 export interface Pages {
   fetch(request: Request, env: { readonly details: boolean }): Response | Promise<Response>;
@@ -24,11 +26,30 @@ export async function answerOwnPage(
   const { pages, path } = parts;
   const { request, response, signal } = exchange;
   const isHead = request.method === 'HEAD';
-  const asked = new Request(`http://localhost${encodeURI(path)}`, { signal });
+  const asked = new Request(`http://localhost${encodeURI(path)}`, {
+    signal,
+    ...(request.method === 'POST' && (await posted(exchange))),
+  });
   const answer = await pages.fetch(asked, { details: mayHaveDetails(exchange, parts) });
   const body = Buffer.from(await answer.arrayBuffer());
   response.writeHead(answer.status, { ...Object.fromEntries(answer.headers), 'Content-Length': body.length });
   response.end(isHead ? undefined : body);
+}
+
+/** What was sent with it: a few words of ours, or nothing. */
+async function posted({ request }: Exchange): Promise<RequestInit> {
+  const admin = field(request, 'x-debtorrent');
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    length += chunk.length;
+    if (length <= MAX_POST_BYTES) chunks.push(chunk);
+  }
+  return {
+    method: 'POST',
+    body: length <= MAX_POST_BYTES ? Buffer.concat(chunks) : '',
+    headers: admin === undefined ? {} : { 'x-debtorrent': admin },
+  };
 }
 
 /**

@@ -1,6 +1,7 @@
 /**
- * Our own pages as a Hono app: `/`, `/api/status`, `/healthz`. Read-only by nature: there is nothing here to write.
- * Whether the client may see details is for the door to say (proxy/own-page.ts), in `env`.
+ * Our own pages as a Hono app: `/`, `/api/status`, `/healthz`, and the one thing that can be asked for here:
+ * `/api/import` (POST, for who may see details). Who that is is for the door to say (proxy/own-page.ts), in `env`. A page of
+ * another site can't ask: it can neither send the header that has to be there, nor read an answer.
  */
 import { Hono } from 'hono';
 import { statusPage } from './page.ts';
@@ -27,7 +28,23 @@ const HEADERS = {
   'X-Content-Type-Options': 'nosniff',
 };
 
-export function statusRoutes({ snapshot }: { readonly snapshot: () => StatusSnapshot }): Hono<StatusEnv> {
+/** Takes in packages that lie on this machine. */
+export interface Imports {
+  /** Of the run under way, else of the last one; undefined before the first. */
+  progress(): object | undefined;
+  /** Throws Error with a sentence: another one is running, the folder can't be read. */
+  start(directory: string): void;
+}
+
+export interface StatusParts {
+  readonly snapshot: () => StatusSnapshot;
+  readonly imports?: Imports;
+}
+
+/** What a request that changes something has to carry: no form and no foreign page can. */
+export const ADMIN_HEADER = 'x-debtorrent';
+
+export function statusRoutes({ snapshot, imports }: StatusParts): Hono<StatusEnv> {
   const app = new Hono<StatusEnv>();
   app.use(async (c, next) => {
     await next();
@@ -36,6 +53,24 @@ export function statusRoutes({ snapshot }: { readonly snapshot: () => StatusSnap
   const seenBy = (details: boolean) => (details ? snapshot() : withoutDetails(snapshot()));
   app.get('/', (c) => c.html(statusPage(seenBy(c.env.details), { details: c.env.details })));
   app.get('/api/status', (c) => c.json(seenBy(c.env.details)));
+  app.get('/api/import', (c) => {
+    if (!c.env.details) return c.text('only from this machine\n', 403);
+    return c.json(imports?.progress() ?? { running: false });
+  });
+  app.post('/api/import', async (c) => {
+    if (!c.env.details || c.req.header(ADMIN_HEADER) === undefined)
+      return c.text('only from this machine, by "debtorrent cache import"\n', 403);
+    const body: unknown = await c.req.json().catch(() => undefined);
+    const directory = (body as { directory?: unknown } | undefined)?.directory;
+    if (typeof directory !== 'string' || !directory.startsWith('/'))
+      return c.text('the directory must be a whole path\n', 400);
+    try {
+      imports?.start(directory);
+    } catch (error) {
+      return c.text(`${(error as Error).message}\n`, 409);
+    }
+    return c.json(imports?.progress() ?? { running: false }, 202);
+  });
   app.get('/healthz', (c) => c.text('ok\n'));
   app.notFound((c) => c.text('there is no such page\n', 404));
   return app;

@@ -17,6 +17,7 @@ import type { DiskIndex } from './disk-index.ts';
 import { Doubts } from './doubts.ts';
 import { bytesToEvict, chooseEvictions } from './eviction.ts';
 import { FileTree } from './file-tree.ts';
+import { linkOrCopy } from './link-or-copy.ts';
 import { openIndex } from './open-index.ts';
 import { wholeSeconds } from './partial-bytes.ts';
 import { PartialFolder } from './partial-folder.ts';
@@ -136,6 +137,44 @@ export class DiskStore implements Store {
     });
     this.#reservedBytes += sizeBytes;
     return partial;
+  }
+
+  /**
+   * A file that lies elsewhere, taken in as it is: by a hard link where nobody else may write to it, else by a copy (one
+   * that shares its blocks where the file system can do that). Rejects when neither may be.
+   */
+  async takeIn(
+    source: string,
+    {
+      key,
+      sizeBytes,
+      mayCopy,
+    }: { readonly key: Sha256; readonly sizeBytes: number; readonly mayCopy: boolean },
+  ): Promise<{ readonly partial: PartialFile; readonly isCopy: boolean }> {
+    this.#makeRoom(sizeBytes, undefined);
+    this.#reservedBytes += sizeBytes;
+    let isCopy = false;
+    const ended = () => {
+      this.#reservedBytes -= sizeBytes;
+    };
+    try {
+      const partial = await this.#partials.adopt(
+        {
+          key,
+          sizeBytes,
+          pieceLength: undefined,
+          publish: (path, details) => this.#publish(key, sizeBytes, path, details),
+          ended,
+        },
+        async (path) => {
+          isCopy = await linkOrCopy(source, path, mayCopy);
+        },
+      );
+      return { partial, isCopy };
+    } catch (error) {
+      ended();
+      throw error;
+    }
   }
 
   layer(key: Sha256): Uint8Array | undefined {

@@ -95,12 +95,30 @@ export class PartialFolder {
     }
   }
 
-  #openPlain({ key, sizeBytes, publish, ended }: NewPartial): DiskPartial {
+  /**
+   * A file whose bytes are here already: `put` makes it at the path that it is given. Read only. Rejects as `put` does.
+   */
+  async adopt(options: NewPartial, put: (path: string) => Promise<void>): Promise<DiskPartial> {
     const path = this.#newPath();
+    await put(path);
+    try {
+      return this.#plain(options, path, openSync(path, 'r'));
+    } catch (error) {
+      rmSync(path, { force: true });
+      throw error;
+    }
+  }
+
+  #openPlain(options: NewPartial): DiskPartial {
+    const path = this.#newPath();
+    return this.#plain(options, path, openSync(path, 'wx+', 0o644));
+  }
+
+  #plain({ key, sizeBytes, publish, ended }: NewPartial, path: string, fd: number): DiskPartial {
     return new DiskPartial({
       key,
       sizeBytes,
-      fd: openSync(path, 'wx+', 0o644),
+      fd,
       publish: (details) => publish(path, details),
       ended: async (outcome) => {
         ended();

@@ -78,4 +78,45 @@ describe('statusRoutes()', () => {
     expect(missing.status).toBe(404);
     expect(await missing.text()).not.toBe('');
   });
+
+  describe('/api/import', () => {
+    const asked: string[] = [];
+    const app = statusRoutes({
+      snapshot: () => busy,
+      imports: {
+        progress: () => ({ running: true, files: 3 }),
+        start: (directory) => {
+          if (directory === '/none') throw new Error('could not read /none');
+          asked.push(directory);
+        },
+      },
+    });
+    const post = (body: string, { details = true, admin = true } = {}) =>
+      app.request(
+        '/api/import',
+        { method: 'POST', body, headers: admin ? { 'X-DebTorrent': '1' } : {} },
+        { details },
+      );
+
+    test('begins one for a program of this machine, and shows how far it is', async () => {
+      const answer = await post('{"directory":"/var/cache/apt/archives"}');
+      expect([answer.status, await answer.json()]).toEqual([202, { running: true, files: 3 }]);
+      expect(asked).toEqual(['/var/cache/apt/archives']);
+      expect(await (await app.request('/api/import', {}, { details: true })).json()).toEqual({
+        running: true,
+        files: 3,
+      });
+    });
+
+    test('is refused to strangers, to pages of other sites, and for what is no folder', async () => {
+      expect((await post('{"directory":"/x"}', { details: false })).status).toBe(403);
+      expect((await post('{"directory":"/x"}', { admin: false })).status).toBe(403);
+      expect((await app.request('/api/import', {}, { details: false })).status).toBe(403);
+      for (const body of ['', '[]', '{"directory":7}', '{"directory":"x"}'])
+        expect((await post(body)).status).toBe(400);
+      const objection = await post('{"directory":"/none"}');
+      expect([objection.status, await objection.text()]).toEqual([409, 'could not read /none\n']);
+      expect(asked).toEqual(['/var/cache/apt/archives']);
+    });
+  });
 });

@@ -1,0 +1,150 @@
+/**
+ * `debtorrent cache import [DIR]`: takes the packages that lie in a folder (apt's own archives) into the cache, by way
+ * of the running daemon, or itself where none runs: the cache is one process's at a time. It shows how far it has come
+ * on a terminal, and says at the end what became of the files.
+ */
+import { resolve } from 'node:path';
+import type { ArgsDef, ParsedArgs } from 'citty';
+import type { ImportProgress } from '../acquire/importer.ts';
+import { readConfigFile, readSettings } from '../config/read-settings.ts';
+import { SETTINGS } from '../config/settings.ts';
+import { UsageError } from '../lib/errors.ts';
+import { formatBytes } from '../lib/format-bytes.ts';
+import { log } from '../lib/log.ts';
+import { fetchRaw } from '../mirror/fetch-raw.ts';
+import { formatDuration } from '../status/format-duration.ts';
+import { ADMIN_HEADER } from '../status/routes.ts';
+import { importHere } from './import-here.ts';
+import { repeatedFlag } from './repeated-flag.ts';
+import { writtenFlags } from './serve.ts';
+
+const flagOf = (name: 'cacheDir' | 'stateDir' | 'aptLists' | 'share') => {
+  const { valueHint = '', description } = SETTINGS[name];
+  return { type: 'string', valueHint, description: `${description} (where no daemon runs)` } as const;
+};
+
+export const cacheArgs = {
+  action: { type: 'positional', description: 'import', required: true },
+  directory: {
+    type: 'positional',
+    valueHint: 'DIR',
+    description: 'The folder to import',
+    default: '/var/cache/apt/archives',
+  },
+  url: {
+    type: 'string',
+    description: 'Where the daemon listens for APT',
+    valueHint: 'URL',
+    default: 'http://localhost:9988',
+  },
+  json: { type: 'boolean', description: 'Print the outcome as JSON, for programs' },
+  config: {
+    type: 'string',
+    valueHint: 'FILE',
+    description: 'Settings of the daemon, where none runs (TOML)',
+  },
+  'cache-dir': flagOf('cacheDir'),
+  'state-dir': flagOf('stateDir'),
+  'apt-lists': flagOf('aptLists'),
+  share: flagOf('share'),
+} as const satisfies ArgsDef;
+
+type Args = ParsedArgs<typeof cacheArgs>;
+
+const ANSWER_TIMEOUT_MS = 10_000;
+const LOOK_MS = 200;
+
+/** Resolves with the exit code: 1 when files could not be taken in. Throws UsageError, Error with what to do. */
+export async function runCache({
+  args,
+  rawArgs,
+}: {
+  args: Args;
+  rawArgs: readonly string[];
+}): Promise<number> {
+  if (args.action !== 'import')
+    throw new UsageError(`cache does not know "${args.action}": it is import; see debtorrent cache --help`);
+  const url = URL.parse('/api/import', args.url);
+  if (!url?.protocol.startsWith('http')) throw new UsageError(`--url ${args.url} isn't an http URL`);
+  const directory = resolve(args.directory);
+  const show = shownOnTerminal();
+  const outcome =
+    (await importByDaemon(url, directory, show)) ?? (await importHere(settingsOf(rawArgs), directory, show));
+  if (args.json) process.stdout.write(`${JSON.stringify(outcome, null, 2)}\n`);
+  else process.stdout.write(describe(outcome));
+  return outcome.refused.length > 0 ? 1 : 0;
+}
+
+function settingsOf(rawArgs: readonly string[]) {
+  const config = repeatedFlag(rawArgs, 'config').at(-1);
+  return readSettings(writtenFlags(rawArgs), config === undefined ? {} : readConfigFile(config));
+}
+
+/** Undefined when no daemon answers there. Throws what the daemon objects to. */
+async function importByDaemon(
+  url: URL,
+  directory: string,
+  show: (progress: ImportProgress) => void,
+): Promise<ImportProgress | undefined> {
+  const ask = (method: 'GET' | 'POST', body?: string) =>
+    fetchRaw(url.href, {
+      method,
+      headers: new Headers({ [ADMIN_HEADER]: '1', 'Content-Type': 'application/json' }),
+      ...(body !== undefined && { body }),
+      signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS),
+    });
+  let answer: Response;
+  try {
+    answer = await ask('POST', JSON.stringify({ directory }));
+  } catch {
+    return undefined;
+  }
+  if (answer.status !== 202)
+    throw new Error(`the daemon at ${url.origin} objects: ${(await answer.text()).trim().slice(0, 300)}`);
+  for (;;) {
+    const progress = (await answer.json()) as ImportProgress;
+    show(progress);
+    if (!progress.running) return progress;
+    await Bun.sleep(LOOK_MS);
+    answer = await ask('GET');
+  }
+}
+
+const BAR_CHARS = 24;
+
+/** A bar with rate and time left; elsewhere than on a terminal nothing. */
+function shownOnTerminal(): (progress: ImportProgress) => void {
+  if (!process.stderr.isTTY) {
+    return ({ directory, files, bytes, doneFiles }) => {
+      if (doneFiles === 0) log.debug(`importing ${files} files of ${directory}, ${formatBytes(bytes)}`);
+    };
+  }
+  const startedMs = performance.now();
+  return (progress) => process.stderr.write(barOf(progress, performance.now() - startedMs));
+}
+
+/** One line, written over the one before. Exported for its test. */
+export function barOf(
+  { running, bytes, doneBytes, doneFiles, files }: ImportProgress,
+  spentMs: number,
+): string {
+  if (!running) return '\r\x1b[K';
+  const share = bytes === 0 ? 1 : doneBytes / bytes;
+  const full = Math.floor(share * BAR_CHARS);
+  const rate = (doneBytes / Math.max(spentMs, 1)) * 1000;
+  const left = rate > 0 ? `, ${formatDuration((bytes - doneBytes) / rate)} left` : '';
+  const bar = `${'█'.repeat(full)}${'░'.repeat(BAR_CHARS - full)}`;
+  return `\r${bar} ${Math.floor(share * 100)} %  ${doneFiles} of ${files} files, ${formatBytes(rate)}/s${left}\x1b[K`;
+}
+
+function describe(outcome: ImportProgress): string {
+  const { directory, files, added, addedBytes, linked, present, unknown, refused } = outcome;
+  const lines = [
+    `${directory}: ${files} packages`,
+    `  taken in   ${added} (${formatBytes(addedBytes)}), ${linked} of them by hard link`,
+    `  were here  ${present}`,
+    `  unknown    ${unknown}${unknown > 0 ? ': no index in use names them (outdated, or not of an archive)' : ''}`,
+    ...refused.map((text) => `  refused    ${text}`),
+  ];
+  return `${lines.join('\n')}\n`;
+}
