@@ -33,8 +33,9 @@ import { SourceHosts } from './mirror/source-hosts.ts';
 import { UpstreamPolicy } from './mirror/upstream-policy.ts';
 import { createProxyApp } from './proxy/app.ts';
 import { ClientAccess, checkListen } from './proxy/client-access.ts';
+import type { ListenAt } from './proxy/listen-on.ts';
 import { LoopGuard } from './proxy/loop-guard.ts';
-import { startProxyServer } from './proxy/server.ts';
+import { type ProxyServer, startProxyServer } from './proxy/server.ts';
 import { Tunnels } from './proxy/tunnels.ts';
 import { statusRoutes } from './status/routes.ts';
 import { collect, type ReleaseStatus } from './status/snapshot.ts';
@@ -59,10 +60,15 @@ export interface Daemon extends AsyncDisposable {
   readonly peers: HostPort;
   readonly tracker: HostPort | undefined;
   readonly store: Store;
+  /** Whether an answer to APT is under way. */
+  readonly isBusy: boolean;
 }
 
-/** Throws ConfigError or Error with a sentence for people; whatever was built by then is taken down again. */
-export async function startDaemon(settings: Settings): Promise<Daemon> {
+/**
+ * `sockets`: listening for APT already, and handed over by whoever started us; without any, `settings.listen` counts.
+ * Throws ConfigError or Error with a sentence for people; whatever was built by then is taken down again.
+ */
+export async function startDaemon(settings: Settings, sockets: readonly number[] = []): Promise<Daemon> {
   await using stack = new AsyncDisposableStack();
   const clock = systemClock;
   const startedMs = clock.nowMs();
@@ -221,8 +227,16 @@ export async function startDaemon(settings: Settings): Promise<Daemon> {
     },
   });
   const tunnels = new Tunnels({ clients, policy, loopGuard });
-  const server = stack.use(await startProxyServer({ listen: settings.listen, door, tunnels }));
-  loopGuard.listensOn(server.address.host, server.address.port);
+  const listens: ListenAt[] = sockets.length > 0 ? sockets.map((fd) => ({ fd })) : [settings.listen];
+  const servers: ProxyServer[] = [];
+  for (const listen of listens) {
+    const server = stack.use(await startProxyServer({ listen, door, tunnels }));
+    // Whoever opened the socket may have gone by other settings.
+    checkListen(server.address, settings.allowClient);
+    loopGuard.listensOn(server.address.host, server.address.port);
+    servers.push(server);
+  }
+  const [{ address: apt }] = servers as [ProxyServer];
   if (settings.aptLists !== 'none') {
     lists = stack.use(
       new AptLists({
@@ -284,10 +298,13 @@ export async function startDaemon(settings: Settings): Promise<Daemon> {
 
   const owned = stack.move();
   return {
-    apt: server.address,
+    apt,
     peers,
     tracker: tracker?.address,
     store,
+    get isBusy() {
+      return servers.some(({ isBusy }) => isBusy);
+    },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }

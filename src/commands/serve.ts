@@ -1,15 +1,16 @@
 /**
- * `debtorrent serve`: the daemon in the foreground. Turns the command line into settings, says in a few lines what
- * runs where and how apt uses it, and ends in good order on SIGINT and SIGTERM.
+ * `debtorrent serve`: turns the command line into settings and decides in which process the daemon runs: in this one
+ * where somebody watches over it already (systemd, a parent of our own) or nobody is to, else in a child that this one
+ * keeps alive.
  */
 import type { ArgsDef } from 'citty';
 import { readConfigFile, readSettings, type Written } from '../config/read-settings.ts';
 import { SETTING_NAMES, SETTINGS } from '../config/settings.ts';
-import { startDaemon, VERSION } from '../daemon.ts';
-import { formatBytes } from '../lib/format-bytes.ts';
-import { formatHostPort } from '../lib/host-port.ts';
-import { log, setLogLevel } from '../lib/log.ts';
+import { setLogLevel } from '../lib/log.ts';
+import { endOrphan } from './orphan.ts';
 import { repeatedFlag } from './repeated-flag.ts';
+import { supervise } from './supervise.ts';
+import { findWatcher } from './watcher.ts';
 
 export const serveArgs: ArgsDef = {
   config: { type: 'string', valueHint: 'FILE', description: 'Read settings from this file (TOML)' },
@@ -36,28 +37,15 @@ export async function run({ rawArgs }: { readonly rawArgs: readonly string[] }):
     configFile === undefined ? {} : readConfigFile(configFile),
   );
   setLogLevel(settings.logLevel);
-  const stop = Promise.withResolvers<NodeJS.Signals>();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.resolve(signal));
-
-  const daemon = await startDaemon(settings);
-  const { apt, peers, tracker, store } = daemon;
-  const host = apt.host === '127.0.0.1' || apt.host === '::1' ? 'localhost' : apt.host;
-  const door = `http://${formatHostPort({ host, port: apt.port })}`;
-  const { files, bytes, limitBytes } = store.totals();
-  log.info(`DebTorrent ${VERSION} serves APT at ${door}/ (the status page, too)`);
-  log.info(`try it: apt-get -o Acquire::http::Proxy=${door} update`);
-  log.info(`or in sources.list: deb ${door}/ftp.de.debian.org/debian bookworm main`);
-  log.info(`peers: ${formatHostPort(peers)}${tracker ? `; tracker: ${formatHostPort(tracker)}` : ''}`);
-  log.info(
-    `cache: ${settings.cacheDir}, ${files} files, ${formatBytes(bytes)} of ${formatBytes(limitBytes)}`,
-  );
-
-  const signal = await stop.promise;
-  log.info(`${signal}: stopping`);
-  // Whoever asks twice doesn't want to wait.
-  for (const again of ['SIGINT', 'SIGTERM'] as const) process.once(again, () => process.exit(1));
-  await daemon[Symbol.asyncDispose]();
-  return 0;
+  const watcher = findWatcher();
+  if (watcher.kind !== 'parent') await endOrphan(settings.stateDir);
+  if (watcher.kind === 'nobody' && settings.supervise) {
+    const code = await supervise(settings.listen, rawArgs);
+    if (code !== undefined) return code;
+  }
+  // Loaded only here: a process that keeps another alive has no need of it.
+  const { serveHere } = await import('./serve-here.ts');
+  return serveHere(settings, watcher);
 }
 
 /** Flags as they were written. citty keeps only the last of several and can't have a value left out. */

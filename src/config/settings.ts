@@ -39,6 +39,8 @@ export interface Settings {
   /** Bytes a second from peers and mirrors together; 0 = no limit. */
   readonly downloadLimit: number;
   readonly withTracker: HostPort | undefined;
+  /** Whether a process of its own holds the socket for APT and starts a daemon anew that dies or hangs. */
+  readonly supervise: boolean;
   readonly logLevel: LogLevel;
 }
 
@@ -264,6 +266,16 @@ export const SETTINGS: { readonly [N in SettingName]: SettingSpec<Settings[N]> }
     initial: undefined,
     parse: (t) => parseHostPort(t, { host: '0.0.0.0', port: DEFAULT_TRACKER_PORT }),
     expects: 'an address and port such as 0.0.0.0:6969',
+  },
+  supervise: {
+    flag: 'no-supervise',
+    kind: 'off-switch',
+    description: 'Do not watch over the daemon in a second process (another program does, or nothing is to)',
+    fileDescription:
+      'Ask a second process to hold the socket for APT, and to start the daemon anew if it dies or hangs',
+    initial: true,
+    parse: () => undefined,
+    expects: '',
   },
   logLevel: {
     flag: 'log-level',

@@ -13,18 +13,18 @@ import {
   type Server as NetServer,
   type Socket,
 } from 'node:net';
-import { formatHostPort, type HostPort } from '../lib/host-port.ts';
+import type { HostPort } from '../lib/host-port.ts';
 import { log } from '../lib/log.ts';
 import { answerError, cut } from './answer-text.ts';
 import { type ConnectionLimits, Connections } from './connections.ts';
 import type { Door } from './exchange.ts';
 import { InFlight } from './in-flight.ts';
+import { type ListenAt, listenOn } from './listen-on.ts';
 import { answerRaw } from './raw-answer-text.ts';
 import type { Tunnels } from './tunnels.ts';
 
 export interface ProxyServerOptions {
-  /** Port 0 takes a free one; `fd` is a listening socket handed over by whoever started us (systemd). */
-  readonly listen: HostPort | { readonly fd: number };
+  readonly listen: ListenAt;
   readonly door: Door;
   /** Where CONNECT goes; refused without. */
   readonly tunnels?: Pick<Tunnels, 'open' | typeof Symbol.dispose>;
@@ -43,6 +43,8 @@ export interface ProxyServerOptions {
 
 export interface ProxyServer extends AsyncDisposable {
   readonly address: HostPort;
+  /** Whether a request is under way. */
+  readonly isBusy: boolean;
 }
 
 const HEADERS_MAX_BYTES = 16 * 1024;
@@ -53,6 +55,8 @@ export async function startProxyServer(options: ProxyServerOptions): Promise<Pro
   const { keepAliveMs = 120_000, graceMs = 1000, headTimeoutMs = 30_000 } = options;
   const inFlight = new InFlight({ perConnection: pipelineMax, perClient: clientMax });
   const connections = new Connections(options.connections);
+  let underWay = 0;
+  let idle: (() => void) | undefined;
   const server = createServer(
     {
       keepAliveTimeout: keepAliveMs,
@@ -65,7 +69,14 @@ export async function startProxyServer(options: ProxyServerOptions): Promise<Pro
       // We answer that case ourselves, with a text.
       requireHostHeader: false,
     },
-    (request, response) => inFlight.run(request.socket, () => answer(door, request, response)),
+    (request, response) => {
+      underWay += 1;
+      response.once('close', () => {
+        underWay -= 1;
+        if (underWay === 0) idle?.();
+      });
+      inFlight.run(request.socket, () => answer(door, request, response));
+    },
   );
   server.on('connection', (socket) => connections.take(socket));
   server.on('connect', ({ url = '' }, socket, head) => {
@@ -76,22 +87,34 @@ export async function startProxyServer(options: ProxyServerOptions): Promise<Pro
     answerRaw(socket, 400, 'that was no request this proxy understands'),
   );
 
-  const listener: NetServer = 'fd' in listen ? acceptInto(server) : server;
-  await listening(listener, listen);
+  // Those that came by an inherited descriptor; the http server doesn't know of them.
+  const handedOver = new Set<Socket>();
+  const listener: NetServer = 'fd' in listen ? acceptInto(server, handedOver) : server;
+  await listenOn(listener, listen);
   const { address, port } = (listener.address() ?? {}) as Partial<AddressInfo>;
   return {
     address: { host: address ?? '127.0.0.1', port: port ?? 0 },
+    get isBusy() {
+      return underWay > 0;
+    },
     async [Symbol.asyncDispose]() {
       if (listener !== server) listener.close();
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      const closed = new Promise<void>((resolve) => {
+        if (listener === server) server.close(() => resolve());
+        else if (underWay === 0) resolve();
+        else idle = resolve;
+      });
       server.closeIdleConnections();
-      const timer = setTimeout(() => {
-        tunnels?.[Symbol.dispose]();
-        server.closeAllConnections();
-      }, graceMs);
-      if (listener === server) await closed;
+      let timer: Timer | undefined;
+      const late = new Promise<void>((resolve) => {
+        timer = setTimeout(resolve, graceMs);
+      });
+      await Promise.race([closed, late]);
       clearTimeout(timer);
+      tunnels?.[Symbol.dispose]();
       server.closeAllConnections();
+      for (const socket of handedOver) socket.destroy();
+      if (listener === server) await closed;
     },
   };
 }
@@ -118,31 +141,10 @@ function answer(door: Door, request: IncomingMessage, response: ServerResponse):
 }
 
 /** http.Server ignores an inherited descriptor in Bun; a plain server accepts for it. */
-function acceptInto(server: Server) {
-  return createNetServer({ noDelay: true }, (socket) => server.emit('connection', socket));
-}
-
-function listening(server: NetServer, listen: ProxyServerOptions['listen']): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const onError = (cause: Error & { code?: string }) => {
-      reject(
-        new Error(
-          `could not listen on ${'fd' in listen ? `descriptor ${listen.fd}` : formatHostPort(listen)}: ${why(cause)}`,
-          { cause },
-        ),
-      );
-    };
-    server.once('error', onError);
-    server.listen('fd' in listen ? { fd: listen.fd } : { host: listen.host, port: listen.port }, () => {
-      server.off('error', onError);
-      resolve();
-    });
+function acceptInto(server: Server, sockets: Set<Socket>): NetServer {
+  return createNetServer({ noDelay: true }, (socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+    server.emit('connection', socket);
   });
-}
-
-function why({ code, message }: Error & { code?: string }): string {
-  if (code === 'EADDRINUSE') return 'address in use; another debtorrent may be running, or give --listen';
-  if (code === 'EACCES') return 'not allowed for this user; give --listen with a port above 1023';
-  if (code === 'EADDRNOTAVAIL') return 'this machine has no such address; give --listen';
-  return message;
 }
