@@ -39,6 +39,10 @@ const TAIL = `
 - **Port mapping**: a machine with a private address asks its router for a port (TCP, and UDP for the DHT) for others to
   come in by; renewed while the daemon runs, given back at its end. Not with \`privacy = "lan"\`, nor where
   \`--peer-listen\` is on loopback or has IPv6 only.
+- **Supervision**: \`serve\` by hand is two processes. One holds the socket for APT and does nothing else (about 10 MB of its own);
+  the other is the daemon, started anew when it dies or says nothing for 15 seconds, so that APT, which never asks again at
+  an address that refused it once, only waits. \`--no-supervise\` is one process, for those who have another supervisor.
+  Started by systemd with a socket, or with \`Type=notify\`, it is one process anyway.
 - **Sizes and rates**: \`"10 GiB"\`, \`"500MB"\`, \`"2 MiB/s"\`, or a bare number of bytes. kB, MB, GB and TB are powers of
   1000; KiB, MiB, GiB, TiB and a bare K, M, G, T powers of 1024.
 - **Addresses**: \`HOST:PORT\`, IPv6 in brackets (\`[2001:db8::1]:9989\`). Port 0 takes any free one.

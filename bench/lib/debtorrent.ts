@@ -59,6 +59,7 @@ export class BenchNode implements AsyncDisposable {
         ...['--listen', `127.0.0.1:${port}`, '--peer-listen', peerAddress],
         ...['--cache-dir', join(directory, 'cache'), '--state-dir', join(directory, 'state')],
         ...[
+          '--no-supervise',
           '--no-lan',
           '--no-dht',
           '--apt-lists',
