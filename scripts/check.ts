@@ -1,6 +1,7 @@
 /**
  * The one command that checks everything: format and lint, types, layers, unit tests, the binary, the end-to-end
- * tests that run it; `--only unit|e2e|system` for a part (system tests need root, so only by name).
+ * tests that run it; `--only unit|e2e|system` for a part (system tests need root, so only by name), with the paths of
+ * test files behind it for less. System tests run apart from all else on the machine (test/fixtures/apart.sh).
  *
  * Stops at the first section that fails. A run of `bun test` counts only with its closing line and at least one
  * passed test: a test that calls process.exit(0) would otherwise hide all the others. The last line on stdout is
@@ -37,11 +38,11 @@ const build: Section = {
 };
 const endToEnd: Section = {
   title: 'End-to-end tests (dist/debtorrent, real apt-get)',
-  run: () => tests('--timeout=120000', 'test/e2e/'),
+  run: () => tests('--timeout=120000', ...pathsOr('test/e2e/')),
 };
 const system: Section = {
   title: 'System tests (network namespaces, as root)',
-  run: () => tests('--timeout=300000', 'test/system/'),
+  run: () => testsBy([join(root, 'test/fixtures/apart.sh')], '--timeout=300000', ...pathsOr('test/system/')),
 };
 
 const PLANS: Readonly<Record<string, readonly Section[]>> = {
@@ -51,13 +52,24 @@ const PLANS: Readonly<Record<string, readonly Section[]>> = {
   system: [build, system],
 };
 
+/** Test files that were named on the command line. */
+let paths: readonly string[] = [];
+
+function pathsOr(all: string): readonly string[] {
+  return paths.length > 0 ? paths : [all];
+}
+
 async function main(): Promise<number> {
-  const { values } = parseArgs({ options: { only: { type: 'string', default: 'all' } } });
+  const { values, positionals } = parseArgs({
+    options: { only: { type: 'string', default: 'all' } },
+    allowPositionals: true,
+  });
   const plan = PLANS[values.only];
-  if (!plan) {
-    console.error(`usage: check.ts [--only ${Object.keys(PLANS).slice(1).join('|')}]`);
+  if (!plan || (positionals.length > 0 && !['e2e', 'system'].includes(values.only))) {
+    console.error(`usage: check.ts [--only ${Object.keys(PLANS).slice(1).join('|')}] [e2e or system tests…]`);
     return 2;
   }
+  paths = positionals;
   let passed = 0;
   let failed = 0;
   for (const section of plan) {
@@ -81,8 +93,13 @@ async function command(argv: readonly string[]): Promise<Outcome> {
 }
 
 /** A section that is a run of `bun test`: its closing lines decide, and they must be there. */
-async function tests(...args: string[]): Promise<Outcome> {
-  const child = Bun.spawn([process.execPath, 'test', ...args], {
+function tests(...args: string[]): Promise<Outcome> {
+  return testsBy([], ...args);
+}
+
+/** The same by a command that runs another. */
+async function testsBy(prefix: readonly string[], ...args: string[]): Promise<Outcome> {
+  const child = Bun.spawn([...prefix, process.execPath, 'test', ...args], {
     cwd: root,
     stdio: ['ignore', 'inherit', 'pipe'],
   });

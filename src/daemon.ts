@@ -22,10 +22,12 @@ import { Dht } from './discovery/dht.ts';
 import { Lsd } from './discovery/lsd.ts';
 import { openLsdSockets } from './discovery/lsd-sockets.ts';
 import { PortMapping, type PortMappingStatus } from './discovery/port-mapping.ts';
+import { Surroundings } from './discovery/surroundings.ts';
 import { TrackerClient, type TrackerList } from './discovery/tracker-client.ts';
 import { type Clock, systemClock } from './lib/clock.ts';
 import { ConfigError } from './lib/errors.ts';
 import { formatHostPort, type HostPort } from './lib/host-port.ts';
+import { log } from './lib/log.ts';
 import { TokenBucket } from './lib/token-bucket.ts';
 import { Totals } from './metrics/totals.ts';
 import { HttpMirror, userAgentFor } from './mirror/http-mirror.ts';
@@ -92,7 +94,7 @@ export async function startDaemon(settings: Settings, sockets: readonly number[]
   const reachability = new Reachability({
     clock,
     listen: () => peers,
-    ownAddresses: () => ownAddresses().map((cidr) => cidr.replace(/\/.*$/, '')),
+    ownAddresses: ownHosts,
     dhtAddress: () => dht?.externalAddress,
     isPrivate: settings.privacy === 'lan',
   });
@@ -278,6 +280,20 @@ export async function startDaemon(settings: Settings, sockets: readonly number[]
   if (dht) stack.use(dht);
   lan = openLsd(settings, peers, swarms, clock);
   if (lan) stack.use(lan);
+  stack.use(
+    new Surroundings({
+      clock,
+      addresses: ownHosts,
+      changed(how) {
+        log.info(how === 'woke' ? 'this machine was asleep: looking for peers anew' : 'another network');
+        swarms.probeAll();
+        portMapping?.askNow();
+        trackerClient?.announceNow();
+        dht?.announceNow();
+        lan?.announceNow();
+      },
+    }),
+  );
   // Whoever looks for an info-hash in the public DHT finds us there, and can guess the names of a company's archive. In
   // a DHT that the operator chose he meets whom he wants to meet; a .dtorrent was made to be found.
   const isOwnDht =
@@ -352,6 +368,11 @@ function openStore({ cacheDir, cacheLimitBytes }: Settings): DiskStore {
 function ownAddresses(): string[] {
   const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
   return all.flatMap(({ internal, cidr }) => (internal || cidr === null ? [] : [cidr]));
+}
+
+/** The same without them. */
+function ownHosts(): string[] {
+  return ownAddresses().map((cidr) => cidr.replace(/\/.*$/, ''));
 }
 
 /** One limit for all peers where it was given; else none on the LAN and a modest one beyond. */

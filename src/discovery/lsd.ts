@@ -112,6 +112,12 @@ export class Lsd implements Disposable {
     this.#plan();
   }
 
+  /** We may not be remembered: announces all as soon as is decent. */
+  announceNow(): void {
+    this.#schedule.hurry(this.#options.clock.nowMs());
+    this.#plan();
+  }
+
   status(): LsdStatus {
     const neighbours = this.#neighbours.count(this.#options.clock.nowMs());
     return { interfaces: this.#port.interfaces, neighbours };

@@ -85,6 +85,7 @@ export class PortMapping implements AsyncDisposable {
   /** Who was asked last. */
   #asked: Gateway | undefined;
   #failures = 0;
+  #isTrying = true;
   #cancelTimer: (() => void) | undefined;
   #trying: Promise<void>;
 
@@ -100,6 +101,14 @@ export class PortMapping implements AsyncDisposable {
     return this.#status;
   }
 
+  /** The router may have forgotten us: asks it again, if it isn't asked at this moment. */
+  askNow(): void {
+    if (this.#isTrying || this.#abort.signal.aborted) return;
+    this.#cancelTimer?.();
+    this.#failures = 0;
+    this.#trying = this.#try();
+  }
+
   /** Takes the mapping back, for two seconds at most. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#cancelTimer?.();
@@ -110,6 +119,7 @@ export class PortMapping implements AsyncDisposable {
   }
 
   async #try(): Promise<void> {
+    this.#isTrying = true;
     const gateway = this.#gateway();
     this.#asked = gateway;
     if (!gateway) {
@@ -201,6 +211,7 @@ export class PortMapping implements AsyncDisposable {
   }
 
   #wait(dueMs: number): void {
+    this.#isTrying = false;
     if (this.#abort.signal.aborted) return;
     const leftMs = dueMs - this.#clock.nowMs();
     this.#cancelTimer = this.#clock.after(Math.min(leftMs, LOOK_MS), () => {

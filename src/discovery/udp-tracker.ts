@@ -2,7 +2,8 @@
  * Asks UDP trackers (BEP 15). For each address one connected socket, so that nobody else's datagrams are heard and a
  * refusal is known at once; it is kept for the minute that its connection id is good for, and all requests share both.
  * A request is sent again after 2.5 and 7.5 s and given up after 17.5 s (BEP 15's 15 · 2^n would be over an hour):
- * whoever announces has its own longer pauses. What doesn't decode or wasn't asked for is passed over.
+ * whoever announces has its own longer pauses. What doesn't decode or wasn't asked for is passed over. A socket over which
+ * nothing came is given up: its own address may be one that this machine no longer has.
  */
 import { type ConnectionId, encodeUdpRequest, type UdpAnnounce, type UdpScrape } from '../announce/udp.ts';
 import { decodeUdpAnswer, type UdpAnswer } from '../announce/udp-answer.ts';
@@ -41,12 +42,13 @@ export class UdpTrackers implements Disposable {
   ): Promise<UdpAnswer> {
     signal.throwIfAborted();
     const key = `${host} ${port}`;
-    let endpoint = this.#endpoints.get(key);
-    if (!endpoint) {
-      endpoint = new Endpoint(this.#clock, host, port, family, () => this.#endpoints.delete(key));
-      this.#endpoints.set(key, endpoint);
-    }
-    return endpoint.ask(question, signal);
+    const known = this.#endpoints.get(key);
+    if (known) return known.ask(question, signal);
+    const made = new Endpoint(this.#clock, host, port, family, () => {
+      if (this.#endpoints.get(key) === made) this.#endpoints.delete(key);
+    });
+    this.#endpoints.set(key, made);
+    return made.ask(question, signal);
   }
 
   [Symbol.dispose](): void {
@@ -64,6 +66,8 @@ class Endpoint {
   #connection: { readonly id: ConnectionId; readonly untilMs: number } | undefined;
   #connecting: Promise<UdpAnswer | undefined> | undefined;
   #asking = 0;
+  /** It has failed: whoever asks next gets another one. */
+  #isStale = false;
   #cancelIdle: (() => void) | undefined;
 
   constructor(clock: Clock, host: string, port: number, family: Family, closed: () => void) {
@@ -89,7 +93,8 @@ class Endpoint {
       return await orAborted(this.#ask(question, signal), signal);
     } finally {
       this.#asking -= 1;
-      if (this.#asking === 0)
+      if (this.#asking === 0 && this.#isStale) this.close('it failed');
+      else if (this.#asking === 0)
         this.#cancelIdle = this.#clock.after(IDLE_MS, () => this.close('nothing to ask'));
     }
   }
@@ -122,8 +127,20 @@ class Endpoint {
       } else if (connectionId && answer?.action === question.action) return answer;
       // Silence, or an answer to something else: either has used up a try.
       else if (connectionId || answer?.action !== 'connect') sends += 1;
+      // Some say nothing to an id that is too old for them, or for the time that this machine has slept.
+      if (connectionId && !answer && mayRenew) {
+        mayRenew = false;
+        this.#connection = undefined;
+      }
     }
+    this.#giveUp();
     throw new UnavailableError('no answer', { timedOut: true });
+  }
+
+  /** Those that still wait for an answer may do so. */
+  #giveUp(): void {
+    this.#isStale = true;
+    this.#closed();
   }
 
   #connectionId(): ConnectionId | undefined {
@@ -163,6 +180,7 @@ class Endpoint {
       socket.send(encodeUdpRequest(request));
       return await waiting.promise;
     } catch (cause) {
+      this.#giveUp();
       if (cause instanceof UnavailableError) throw cause;
       throw new UnavailableError(codeOf(cause), { cause });
     } finally {

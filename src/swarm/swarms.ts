@@ -170,6 +170,11 @@ export class Swarms implements PeerNode, AsyncDisposable {
     this.#dialer.swarmsChanged();
   }
 
+  /** Connections may be dead without a word: those that give no sign of life within seconds are closed. */
+  probeAll(): void {
+    for (const peer of this.readyPeers()) peer.probe();
+  }
+
   /** An address given by hand: kept, dialled again for ever, trusted as the LAN is. */
   give(at: HostPort): void {
     this.#dialer.give(at);

@@ -103,6 +103,19 @@ describe('Lsd', () => {
     for (const sent of scene.segment.sent) expect(swarmsOf(sent)).toEqual([A, B]);
   });
 
+  test('announceNow() says all swarms again, at most twice a minute', async () => {
+    using scene = new Scene();
+    const { lsd } = scene.node('10.0.0.1', [A, B]);
+    await scene.clock.run(10_000);
+    const before = scene.segment.sent.length;
+    for (let i = 0; i < 100; i += 1) lsd.announceNow();
+    await scene.clock.run(29_000);
+    expect(scene.segment.sent.slice(before).map(swarmsOf)).toEqual([
+      [A, B],
+      [A, B],
+    ]);
+  });
+
   test('a swarm joined later is said at once, and whoever was heard in it before is found at once', async () => {
     using scene = new Scene();
     const { lsd, found } = scene.node('10.0.0.1', [A]);

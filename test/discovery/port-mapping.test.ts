@@ -220,6 +220,23 @@ describe('PortMapping', () => {
     expect(stage.mapping.status()).toEqual({ state: 'needless' });
   });
 
+  test('askNow() asks again at once, but not while it asks, nor at the end', async () => {
+    using router = await PlayedPcpRouter.start('PCP');
+    const stage = new Stage({ pcpPort: router.port });
+    stage.mapping.askNow();
+    await stage.next();
+    await stage.rests();
+    expect(router.lifetimes).toEqual([7_200]);
+    stage.mapping.askNow();
+    stage.mapping.askNow();
+    await eventually('it has asked once more', () => router.lifetimes.length === 2);
+    await stage.rests();
+    expect(router.lifetimes).toEqual([7_200, 7_200]);
+    await stage[Symbol.asyncDispose]();
+    stage.mapping.askNow();
+    expect(router.lifetimes).toEqual([7_200, 7_200, 0]);
+  });
+
   test('a machine that gets into a network, or into another one, asks there', async () => {
     using one = await PlayedPcpRouter.start('PCP');
     let gateway: Gateway | undefined;

@@ -90,6 +90,41 @@ describe('UdpTrackers', () => {
     expect(tracker.unread).toBe(0);
   });
 
+  test('whoever asks after that does so by another socket: the machine may have another address by now', async () => {
+    using tracker = await PlayedUdpTracker.start();
+    using stage = new Stage();
+    const silent = errorOf(stage.ask(tracker));
+    const before = await tracker.asked();
+    for (const waitMs of [2_500, 5_000, 10_000]) {
+      await stage.clock.nextMs();
+      stage.clock.advance(waitMs);
+    }
+    await silent;
+    const asking = stage.ask(tracker);
+    let after = await tracker.asked();
+    while (after.port === before.port) after = await tracker.asked();
+    after.answer(ANSWER);
+    expect(await asking).toMatchObject(ANSWER);
+    expect(tracker.connects).toBe(2);
+  });
+
+  test('a tracker that is silent to an id it gave before is asked for another', async () => {
+    using tracker = await PlayedUdpTracker.start();
+    using stage = new Stage();
+    const first = stage.ask(tracker);
+    (await tracker.asked()).answer(ANSWER);
+    await first;
+    tracker.connectionId = Uint8Array.of(8, 7, 6, 5, 4, 3, 2, 1);
+    const second = stage.ask(tracker);
+    expect(((await tracker.asked()).request as UdpAnnounce).connectionId).not.toEqual(tracker.connectionId);
+    await stage.clock.nextMs();
+    stage.clock.advance(2_500);
+    const { request, answer } = await tracker.asked();
+    expect((request as UdpAnnounce).connectionId).toEqual(tracker.connectionId);
+    answer(ANSWER);
+    expect(await second).toMatchObject(ANSWER);
+  });
+
   test('a lost connect is sent again, too', async () => {
     using tracker = await PlayedUdpTracker.start();
     tracker.playsConnect = true;

@@ -33,6 +33,25 @@ describe('Swarms', () => {
     expect(a.swarms.peers()).toHaveLength(1);
   });
 
+  test('probeAll() ends connections that are dead without a word within seconds, and those that live stay', async () => {
+    await using world = new World();
+    const [a, b] = [world.node('10.0.0.1'), world.node('10.0.0.2')];
+    a.meet(b);
+    await world.clock.run(100);
+    const raw = new RawPeer(await world.until(world.network.node('10.0.0.3').dial(a.address, 1_000)), 'mute');
+    raw.handshake(SWARM);
+    await world.clock.run(5);
+    raw.extendedHandshake();
+    await world.clock.run(5);
+    raw.hello([SWARM]);
+    await world.clock.run(60_000);
+    expect(a.swarms.peers()).toHaveLength(2);
+    a.swarms.probeAll();
+    await world.clock.run(20_000);
+    expect(a.swarms.peers().map(({ address }) => address)).toEqual([b.host]);
+    expect(raw.closed).toBeDefined();
+  });
+
   test('a node met through a tracker is not trusted, unless it is near', async () => {
     await using world = new World();
     const [a, far, near] = [world.node('10.0.0.1'), world.node('198.51.100.7'), world.node('192.168.1.9')];
