@@ -7,6 +7,7 @@
  *
  *   node scripts/bun.mjs bench/apt.ts [--rounds 3] [--clients 8] [--targets direct,debtorrent,…] [--packages 300]
  *     [--tests cold,warm,big-file,small-file,cold-many] [--load-seconds 4] [--quiet-seconds 60]
+ *     [--with-peer: one peer of ours has everything already]
  */
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -15,6 +16,7 @@ import { runWell } from '../test/fixtures/run.ts';
 import { reportApt } from './apt-report.ts';
 import { BenchClient } from './lib/apt-client.ts';
 import { type Corpus, openCorpus } from './lib/corpus.ts';
+import { BenchNode } from './lib/debtorrent.ts';
 import { fetchToNull, loadWithWrk } from './lib/http-load.ts';
 import { Origin } from './lib/nginx.ts';
 import { type Measured, measure, quietMachine } from './lib/process-use.ts';
@@ -91,6 +93,7 @@ async function main(): Promise<void> {
       packages: { type: 'string', default: '0' },
       'load-seconds': { type: 'string', default: '4' },
       'quiet-seconds': { type: 'string', default: '60' },
+      'with-peer': { type: 'boolean', default: false },
     },
   });
   const corpus = openCorpus();
@@ -114,12 +117,35 @@ async function main(): Promise<void> {
       // Another one begins each round: nobody always follows the same neighbour.
       const target = targets[(i + round) % targets.length] as Target;
       await using origin = await Origin.start(corpus.root, join(directory.path, 'origin'));
-      const course = new Course({ plan, corpus, origin, target, round, directory: directory.path, recorder });
+      await using peer = values['with-peer']
+        ? await fullPeer(origin, corpus, plan, directory.path)
+        : undefined;
+      const peers = peer ? [peer.peerAddress] : [];
+      const course = new Course({
+        plan,
+        corpus,
+        origin,
+        target,
+        round,
+        directory: directory.path,
+        recorder,
+        peers,
+      });
       await course.run();
     }
   }
   console.log(reportApt(recorder.result));
   console.error(recorder.path);
+}
+
+/** A node that has all packages: a client has asked it for them. */
+async function fullPeer(origin: Origin, corpus: Corpus, plan: Plan, directory: string): Promise<BenchNode> {
+  const node = await BenchNode.start({ directory: join(directory, 'peer'), mirror: origin.hostPort });
+  const { suite, keyring } = corpus;
+  using client = new BenchClient({ sources: [`${origin.url} ${suite} main`], keyring, proxy: node.proxyUrl });
+  const { files, firstError } = await client.run(plan.packages);
+  if (files < plan.packages.length) throw new Error(`the peer has only ${files} packages: ${firstError}`);
+  return node;
 }
 
 function chooseTargets(names: string | undefined): readonly Target[] {
@@ -141,6 +167,7 @@ interface CourseParts {
   readonly round: number;
   readonly directory: string;
   readonly recorder: Recorder<AptRecord>;
+  readonly peers: readonly string[];
 }
 
 /** All tests of one target in one round. */
@@ -157,8 +184,10 @@ class Course {
       await using target = await this.#startFresh();
       if (tests.has('cold')) await this.#clients('cold', 1, target);
       if (tests.has('warm')) await this.#clients('warm', 1, target);
-      if (tests.has('big-file')) await this.#bigFile(target);
-      if (tests.has('small-file')) await this.#smallFile(target);
+      // These speak HTTP.
+      const isHttp = target.url.startsWith('http:');
+      if (isHttp && tests.has('big-file')) await this.#bigFile(target);
+      if (isHttp && tests.has('small-file')) await this.#smallFile(target);
     }
     if (tests.has('cold-many')) {
       await using target = await this.#startFresh();
@@ -168,12 +197,12 @@ class Course {
 
   /** With an empty cache, and nothing of an earlier one still to be written to disk. */
   async #startFresh(): Promise<RunningTarget> {
-    const { target, origin, directory } = this.#parts;
+    const { target, origin, directory, peers } = this.#parts;
     const own = join(directory, target.name);
     rmSync(own, { recursive: true, force: true });
     mkdirSync(own);
     await runWell(['sync']);
-    return target.start(origin, own);
+    return target.start(origin, own, peers);
   }
 
   async #clients(test: ClientsRecord['test'], count: number, target: RunningTarget): Promise<void> {
@@ -183,6 +212,7 @@ class Course {
       sources: [`${target.url} ${corpus.suite} main`],
       keyring: corpus.keyring,
       proxy: target.proxy,
+      options: target.aptOptions ?? [],
     };
     const clients = Array.from({ length: count }, () => stack.use(new BenchClient(options)));
     await quietMachine(plan.quietSeconds);

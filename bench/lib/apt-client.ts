@@ -15,6 +15,8 @@ export interface BenchClientOptions {
   readonly keyring: string;
   /** Acquire::http::Proxy, or "DIRECT". */
   readonly proxy: string;
+  /** Further options, "Acquire::Max-Pipeline-Depth=100". */
+  readonly options?: readonly string[];
   /** What to put before apt-get, to run it elsewhere. */
   readonly prefix?: readonly string[];
 }
@@ -37,7 +39,10 @@ export class BenchClient implements Disposable {
   readonly #prefix: readonly string[];
   readonly #forget = atEnd(() => this.#remove());
 
-  constructor({ sources, keyring, proxy, prefix = [] }: BenchClientOptions) {
+  readonly #settings: readonly string[];
+
+  constructor({ sources, keyring, proxy, options = [], prefix = [] }: BenchClientOptions) {
+    this.#settings = options.flatMap((option) => ['-o', option]);
     this.#prefix = prefix;
     const root = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'debtorrent-apt-'));
     this.#root = root;
@@ -108,7 +113,7 @@ Acquire::Retries "0"; Acquire::http::Timeout "120"; Acquire::http::Proxy "${prox
   ): Promise<{ seconds: number; output: string; code: number }> {
     const started = performance.now();
     const env = { APT_CONFIG: join(this.#root, 'apt.conf'), HOME: this.#root };
-    const { output, code } = await run([...this.#prefix, 'apt-get', '-qq', ...args], {
+    const { output, code } = await run([...this.#prefix, 'apt-get', '-qq', ...this.#settings, ...args], {
       cwd,
       env,
       timeoutMs: LIMIT_MS,

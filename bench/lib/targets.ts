@@ -4,6 +4,7 @@
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { AptMethods } from '../../test/fixtures/apt-methods.ts';
 import { runWell } from '../../test/fixtures/run.ts';
 import { BenchNode } from './debtorrent.ts';
 import { freeLowPort } from './free-low-port.ts';
@@ -17,14 +18,16 @@ export interface RunningTarget extends AsyncDisposable {
   readonly url: string;
   /** For Acquire::http::Proxy, or "DIRECT". */
   readonly proxy: string;
+  /** Further options for apt. */
+  readonly aptOptions?: readonly string[];
 }
 
 export interface Target {
   readonly name: string;
   /** The program that must be there. */
   readonly program: string | undefined;
-  /** With an empty cache below `directory`, which is there and empty. */
-  readonly start: (origin: Origin, directory: string) => Promise<RunningTarget>;
+  /** With an empty cache below `directory`, which is there and empty. `peers`: nodes that have what is asked for. */
+  readonly start: (origin: Origin, directory: string, peers: readonly string[]) => Promise<RunningTarget>;
 }
 
 const direct: Target = {
@@ -131,14 +134,32 @@ http_access deny all
 const debtorrent: Target = {
   name: 'debtorrent',
   program: undefined,
-  async start(origin, directory) {
-    const node = await BenchNode.start({ directory, mirror: origin.hostPort });
+  async start(origin, directory, peers) {
+    const node = await BenchNode.start({ directory, mirror: origin.hostPort, peers });
     return running(node.service, origin.url, node.proxyUrl);
   },
 };
 
+/** The same by apt's method of ours, as the Debian package sets apt up for it. */
+const method: Target = {
+  name: 'method',
+  program: undefined,
+  async start(origin, directory, peers) {
+    const node = await BenchNode.start({ directory, mirror: origin.hostPort, peers });
+    const methods = new AptMethods();
+    return {
+      ...running(node.service, `debtorrent+${origin.url}`, 'DIRECT'),
+      aptOptions: methods.options(node.proxyUrl).options ?? [],
+      async [Symbol.asyncDispose]() {
+        await node[Symbol.asyncDispose]();
+        methods[Symbol.dispose]();
+      },
+    };
+  },
+};
+
 /** In the order of the tables. */
-export const TARGETS: readonly Target[] = [direct, debtorrent, aptCacherNg, nginx, squid];
+export const TARGETS: readonly Target[] = [direct, debtorrent, method, aptCacherNg, nginx, squid];
 
 function running(service: Service, url: string, proxy: string): RunningTarget {
   return {
