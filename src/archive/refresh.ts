@@ -6,17 +6,20 @@
  * apt always gets what the mirror gave; what we *believe* is another matter: an older Release than the one in force,
  * or one that is worse signed, or one that can't be parsed, passes through and changes nothing. When the mirror can't
  * be reached the copy at hand is served as long as it is valid (apt shows no warning for it, so our log does).
- * Source: RFC 9110 §13 (conditional requests), RFC 5861 §4 (stale if error).
+ * Source: RFC 5861 §4 (stale if error).
  */
 import { type Clock, systemClock } from '../lib/clock.ts';
 import { UnavailableError } from '../lib/errors.ts';
 import { log, quoteRemote } from '../lib/log.ts';
+import { orAborted } from '../lib/or-aborted.ts';
 import type { Catalogue } from './catalogue.ts';
 import { isClearSigned } from './clearsign.ts';
 import { type Location, locationName } from './entry.ts';
+import { type FetchOptions, fetchReleaseFile, type UpstreamRequest } from './fetch-release-file.ts';
 import { releasePlace } from './held-release.ts';
 import type { Validators } from './new-release.ts';
-import { MAX_RELEASE_BYTES, parseRelease, type Release } from './release.ts';
+import { parseRelease, type Release } from './release.ts';
+import { type Outcome, type RefreshAnswer, type RefreshRequest, releaseAnswer } from './release-answer.ts';
 import {
   isTrusted,
   type ReadRelease,
@@ -25,19 +28,6 @@ import {
   verdictText,
 } from './signature.ts';
 import { Trust } from './trust.ts';
-
-/** The part of mirror/mirror.ts that is needed here. */
-export interface UpstreamRequest {
-  request(request: {
-    readonly at: Location;
-    readonly headers?: Readonly<Record<string, string>>;
-    readonly signal: AbortSignal;
-  }): Promise<{
-    readonly status: number;
-    readonly headers: Headers;
-    readonly body: AsyncIterable<Uint8Array>;
-  }>;
-}
 
 export interface RefreshOptions {
   readonly catalogue: Catalogue;
@@ -49,21 +39,6 @@ export interface RefreshOptions {
   readonly silenceMs?: number;
 }
 
-export interface RefreshRequest {
-  /** The client's If-Modified-Since, as it came. */
-  readonly ifModifiedSince?: string | undefined;
-  /** The client's If-None-Match, as it came. */
-  readonly ifNoneMatch?: string | undefined;
-  readonly signal: AbortSignal;
-}
-
-export interface RefreshAnswer {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
-  /** Absent with 304. Empty for an upstream's answer without a body. */
-  readonly body?: Uint8Array;
-}
-
 export interface RefreshCounts {
   /** Answers from the copy at hand because the mirror could not be reached. */
   stale: number;
@@ -71,14 +46,6 @@ export interface RefreshCounts {
   rollbacks: number;
   /** Releases that don't parse, or are signed worse than the one in force, passed through. */
   refused: number;
-}
-
-/** What came of one round to the mirror, before a client's conditions are looked at. */
-interface Outcome {
-  readonly status: number;
-  readonly body: Uint8Array;
-  readonly validators: Validators;
-  readonly contentType: string | undefined;
 }
 
 const SILENCE_MS = 10_000;
@@ -89,21 +56,20 @@ const PASSED_ON = new Set([401, 403, 404, 410, 451]);
 export class Refresh {
   readonly counts: RefreshCounts = { stale: 0, rollbacks: 0, refused: 0 };
   readonly #catalogue: Catalogue;
-  readonly #mirror: UpstreamRequest;
+  readonly #fetching: FetchOptions;
   readonly #verify: (signed: SignedRelease, at: Location) => Promise<ReadRelease>;
   readonly #clock: Clock;
-  readonly #silenceMs: number;
   readonly #rounds = new Map<string, Promise<Outcome>>();
   /** Directories of Releases in force whose mirror said that it has no InRelease (any more). */
   readonly #withoutInRelease = new Set<string>();
 
   constructor(options: RefreshOptions) {
     this.#catalogue = options.catalogue;
-    this.#mirror = options.mirror;
     const trust = new Trust();
     this.#verify = options.verify ?? ((signed, at) => trust.verify(signed, at));
     this.#clock = options.clock ?? systemClock;
-    this.#silenceMs = options.silenceMs ?? SILENCE_MS;
+    const { mirror, silenceMs = SILENCE_MS } = options;
+    this.#fetching = { mirror, clock: this.#clock, silenceMs };
   }
 
   /** True for the files that serve() is for. */
@@ -125,7 +91,7 @@ export class Refresh {
       round = this.#round(at).finally(() => this.#rounds.delete(name));
       this.#rounds.set(name, round);
     }
-    return answer(await orAborted(round, request.signal), request);
+    return releaseAnswer(await orAborted(round, request.signal), request);
   }
 
   /**
@@ -149,11 +115,11 @@ export class Refresh {
     if (kept?.etag !== undefined) headers['If-None-Match'] = kept.etag;
     let fetched: Outcome;
     try {
-      fetched = await this.#fetch(at, headers);
+      fetched = await fetchReleaseFile(at, headers, this.#fetching);
       // "Not modified since" of an older copy than ours is no word about ours.
       const { lastModified } = fetched.validators;
       if (fetched.status === 304 && lastModified !== undefined && lastModified !== kept?.lastModified)
-        fetched = await this.#fetch(at, {});
+        fetched = await fetchReleaseFile(at, {}, this.#fetching);
       if (isIll(fetched.status, kept !== undefined)) {
         throw new UnavailableError(`the mirror answered ${fetched.status}`);
       }
@@ -184,39 +150,6 @@ export class Refresh {
     const directory = directoryName(at);
     if (there) this.#withoutInRelease.delete(directory);
     else if (this.#catalogue.inForce(at) !== undefined) this.#withoutInRelease.add(directory);
-  }
-
-  async #fetch(at: Location, headers: Readonly<Record<string, string>>): Promise<Outcome> {
-    const silence = new Silence(this.#clock, this.#silenceMs, locationName(at));
-    try {
-      const got = await silence.race(this.#mirror.request({ at, headers, signal: silence.signal }));
-      const chunks: Uint8Array[] = [];
-      let length = 0;
-      const body = got.body[Symbol.asyncIterator]();
-      try {
-        for (let next = await silence.race(body.next()); !next.done; next = await silence.race(body.next())) {
-          length += next.value.length;
-          if (length > MAX_RELEASE_BYTES)
-            throw new UnavailableError(`${locationName(at)} is longer than apt would take it`);
-          chunks.push(next.value);
-        }
-      } catch (error) {
-        // Not waited for: a body that hangs may hang here too.
-        body.return?.(undefined)?.catch(() => {});
-        throw error;
-      }
-      return {
-        status: got.status,
-        body: Buffer.concat(chunks),
-        validators: {
-          lastModified: got.headers.get('last-modified') ?? undefined,
-          etag: got.headers.get('etag') ?? undefined,
-        },
-        contentType: got.headers.get('content-type') ?? undefined,
-      };
-    } finally {
-      silence.end();
-    }
   }
 
   /** Puts what the mirror gave in force, if it is to be believed. Never throws: apt gets the mirror's bytes anyway. */
@@ -329,94 +262,4 @@ function statedDateMs(bytes: Uint8Array): number {
 
 function directoryName(at: Location): string {
   return locationName(at).slice(0, -(releasePlace(at)?.name.length ?? 0));
-}
-
-/** The client's own conditions on what came of the round (RFC 9110 §13.2.2: If-None-Match first). */
-function answer(outcome: Outcome, request: RefreshRequest): RefreshAnswer {
-  const { lastModified, etag } = outcome.validators;
-  const headers: Record<string, string> = {};
-  if (lastModified !== undefined) headers['Last-Modified'] = lastModified;
-  if (etag !== undefined) headers.ETag = etag;
-  if (outcome.status !== 200) {
-    if (outcome.contentType !== undefined) headers['Content-Type'] = outcome.contentType;
-    // apt takes a 5xx without a body for final, and one with a body for a reason to try again.
-    const body =
-      outcome.body.length > 0 ? outcome.body : Buffer.from(`the mirror answered ${outcome.status}\n`);
-    return { status: outcome.status, headers, body };
-  }
-  if (isUnchanged(request, lastModified, etag)) return { status: 304, headers };
-  headers['Content-Type'] = outcome.contentType ?? 'application/octet-stream';
-  return { status: 200, headers, body: outcome.body };
-}
-
-function isUnchanged(
-  request: RefreshRequest,
-  lastModified: string | undefined,
-  etag: string | undefined,
-): boolean {
-  if (request.ifNoneMatch !== undefined) {
-    const wanted = request.ifNoneMatch.split(',').map((tag) => weak(tag.trim()));
-    return wanted.includes('*') || (etag !== undefined && wanted.includes(weak(etag)));
-  }
-  if (request.ifModifiedSince === undefined || lastModified === undefined) return false;
-  const [since, modified] = [Date.parse(request.ifModifiedSince), Date.parse(lastModified)];
-  return Number.isFinite(since) && Number.isFinite(modified) && modified <= since;
-}
-
-function weak(tag: string): string {
-  return tag.replace(/^W\//, '');
-}
-
-/** Ends a transfer that has said nothing for a while. */
-class Silence {
-  readonly #controller = new AbortController();
-  readonly #clock: Clock;
-  readonly #ms: number;
-  readonly #what: string;
-
-  constructor(clock: Clock, ms: number, what: string) {
-    this.#clock = clock;
-    this.#ms = ms;
-    this.#what = what;
-  }
-
-  get signal(): AbortSignal {
-    return this.#controller.signal;
-  }
-
-  async race<T>(step: Promise<T>): Promise<T> {
-    let cancel = () => {};
-    const silent = new Promise<never>((_, reject) => {
-      cancel = this.#clock.after(this.#ms, () => {
-        reject(
-          new UnavailableError(`${this.#what}: the mirror said nothing for ${this.#ms} ms`, {
-            timedOut: true,
-          }),
-        );
-      });
-    });
-    try {
-      return await Promise.race([step, silent]);
-    } finally {
-      cancel();
-    }
-  }
-
-  end(): void {
-    this.#controller.abort();
-  }
-}
-
-/** The promise's value, or the signal's reason as soon as that is aborted. */
-async function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  let stop = () => {};
-  const aborted = new Promise<never>((_, reject) => {
-    stop = () => reject(signal.reason);
-    signal.addEventListener('abort', stop, { once: true });
-  });
-  try {
-    return await Promise.race([promise, aborted]);
-  } finally {
-    signal.removeEventListener('abort', stop);
-  }
 }

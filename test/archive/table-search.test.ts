@@ -142,13 +142,15 @@ describe('patches', () => {
   const FIRST = 'T-2024-05-04-1401.59-F-2024-05-03-2001.54.gz';
   const SECOND = 'T-2024-05-04-2001.50-F-2024-05-03-2001.54.gz';
   const dist = `${GERMAN}/dists/sid`;
-  /** As Debian's dak writes it. */
+  /** As Debian's dak writes it, but for its SHA-1 lists. */
   const listOf = (...names: readonly string[]) => {
     const lines = (suffix: string) =>
       names.map((name) => ` ${keyOf(name)} ${name.length} ${name.replace(/\.gz$/, suffix)}\n`).join('');
     return bytesOf(
-      `Canonical-Path: dists/sid/${STEM}\nSHA256-Current: ${keyOf('now')} 3\nSHA256-History:\n ${keyOf('then')} 4 T-1\n` +
-        `SHA256-Patches:\n${lines('')}SHA256-Download:\n${lines('.gz')}X-Patch-Precedence: merged\n`,
+      `SHA256-Current: ${keyOf('now')} 3\nSHA256-History:\n ${keyOf('then')} 4 T-1\n` +
+        `SHA256-Patches:\n${lines('')}SHA256-Download:\n${lines('.gz')}` +
+        `X-Unmerged-SHA256-Patches:\n ${keyOf('u')} 1 2024-05-03-2001.54\nX-Unmerged-SHA256-Download:\n` +
+        ` ${keyOf('v')} 1 2024-05-03-2001.54.gz\nX-Patch-Precedence: merged\nX-DAK-Older-Patches:\n`,
     );
   };
   const release = (list: Uint8Array): ReleaseSpec => ({
