@@ -94,7 +94,8 @@ export class FlightMirror {
   /** What the plan needs to know. */
   view(nowMs: number): MirrorView {
     const estimate = this.#parts.mirror.estimate(this.#host.at.host);
-    const bytesPerSecond = Math.max(1, this.#ownRate(nowMs) ?? this.#line.share(estimate, nowMs));
+    // A run that shares a full line is no measure of what the mirror could bring.
+    const bytesPerSecond = Math.max(this.#ownRate(nowMs) ?? 1, this.#line.share(estimate, nowMs));
     const run = this.#run && { at: this.#run.at, to: this.#run.to, silentMs: nowMs - this.#run.movedMs };
     return {
       latencyMs: estimate.latencyMs,
@@ -103,6 +104,7 @@ export class FlightMirror {
       usable: this.usable,
       sharers: Math.max(1, this.#line.flights),
       isBusy: this.isBusy,
+      isQuick: this.#line.isQuick,
     };
   }
 
@@ -286,7 +288,10 @@ export class FlightMirror {
     const { crowd, pieces } = this.#host;
     const run = this.#run;
     if (!run || !crowd) return;
-    const { latencyMs, bytesPerSecond } = this.view(this.#parts.clock.nowMs());
+    const nowMs = this.#parts.clock.nowMs();
+    const estimate = this.#parts.mirror.estimate(this.#host.at.host);
+    const { latencyMs } = estimate;
+    const bytesPerSecond = Math.max(1, this.#ownRate(nowMs) ?? this.#line.share(estimate, nowMs));
     const left = Math.max(0, Math.min(run.to * pieces.pieceLength, pieces.sizeBytes) - run.reached);
     crowd.claim(run.at, run.to, (this.bytes === 0 ? latencyMs : 0) + (left / bytesPerSecond) * 1000);
   }

@@ -75,6 +75,7 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
   readonly #trust: FlightTrust;
   readonly #offers: FlightOffers;
   readonly #mirror: FlightMirror;
+  readonly #line: MirrorLine;
   readonly #readers = new Set<FlightReader>();
   readonly #ready = Promise.withResolvers<void>();
   readonly #onEnd: (error?: Error) => void;
@@ -120,6 +121,7 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
     this.#trust = new FlightTrust(this, parts);
     this.#offers = new FlightOffers(this.progress, this.#trust, parts.clock);
     this.#mirror = new FlightMirror(this, parts, line);
+    this.#line = line;
     this.#bytes = openFlightBytes(parts.store, parts.hasher, entry.key, this.pieces);
     this.#startedMs = parts.clock.nowMs();
     this.#startedWallMs = parts.clock.wallMs();
@@ -250,6 +252,7 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
     }
     if (!this.write(this.pieces.offset(piece), bytes)) return;
     this.#bytesFromPeers += bytes.length;
+    this.#line.fromPeers(bytes.length, this.#parts.clock.nowMs());
     this.progress.have(piece, origin);
     if (this.pieces.isSingle) return this.#check(offer);
     this.#keep(piece, origin === FROM_ROOT && this.#trust.isSigned ? 'signed' : 'peer');

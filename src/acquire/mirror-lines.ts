@@ -1,60 +1,101 @@
 /**
  * What an upstream gives this node in all, whoever of its flights asks: apt wants ten files at once, and each of them
  * gets a tenth. A flight that knew only itself would think the mirror ten times as quick as it is, and its estimates,
- * which others wait for, would be wrong as often. Bounded: hosts without flights are forgotten first.
+ * which others wait for, would be wrong as often. While our own line is full (Inflow) the mirror gets what peers leave of
+ * it: that makes it no slower than it is. Bounded: hosts without flights are forgotten first.
  */
-import { BusyRate } from '../lib/rate.ts';
 import type { MirrorEstimate } from '../mirror/mirror.ts';
+import { Inflow } from './inflow.ts';
 
 /** What was measured so long ago says little about now. */
 const STALE_MS = 10_000;
+const SAMPLE_MS = 250;
+const MIN_SAMPLE_BYTES = 16 * 1024;
+/** Weight of the newest sample. */
+const ALPHA = 0.4;
+/** A mirror that would bring less of the most that ever comes in is no quick way to the last pieces. */
+const QUICK = 0.5;
 const MAX_HOSTS = 64;
 
 export class MirrorLine {
   /** Flights under way whose files could come from there. */
   flights = 0;
-  readonly #rate = new BusyRate();
+  readonly #inflow: Inflow;
+  #bytesPerSecond: number | undefined;
   #runs = 0;
+  /** Of the sample that is being taken. */
+  #sinceMs = 0;
+  #bytes = 0;
   #measuredMs = Number.NEGATIVE_INFINITY;
+
+  constructor(inflow: Inflow) {
+    this.#inflow = inflow;
+  }
 
   /** Runs under way. */
   get runs(): number {
     return this.#runs;
   }
 
-  begin(nowMs: number): void {
-    if (this.#runs === 0) this.#rate.begin(nowMs);
-    this.#runs += 1;
+  /** It alone would bring a good part of all that has ever come in at once lately. */
+  get isQuick(): boolean {
+    return (this.#bytesPerSecond ?? 0) >= QUICK * this.#inflow.mostBytesPerSecond;
   }
 
+  begin(nowMs: number): void {
+    this.#runs += 1;
+    if (this.#runs > 1) return;
+    this.#sinceMs = nowMs;
+    this.#bytes = 0;
+  }
+
+  /** The mirror has brought these. */
   add(bytes: number, nowMs: number): void {
+    this.#inflow.add(bytes, nowMs);
     this.#measuredMs = nowMs;
-    this.#rate.add(bytes, nowMs);
+    this.#bytes += bytes;
+    if (nowMs - this.#sinceMs >= SAMPLE_MS) this.#fold(nowMs);
   }
 
   end(nowMs: number): void {
     this.#runs -= 1;
-    if (this.#runs === 0) this.#rate.end(nowMs);
+    if (this.#runs === 0) this.#fold(nowMs);
+  }
+
+  /** Peers have brought these meanwhile. */
+  fromPeers(bytes: number, nowMs: number): void {
+    this.#inflow.add(bytes, nowMs);
   }
 
   /** Bytes a second that one more of our flights may expect, when all have their part. */
   share({ bytesPerSecond }: MirrorEstimate, nowMs: number): number {
-    const measured = this.#rate.at(nowMs);
+    const measured = this.#bytesPerSecond;
     const isStale = nowMs - this.#measuredMs > STALE_MS;
     const whole =
       measured === undefined ? bytesPerSecond : isStale ? Math.max(measured, bytesPerSecond) : measured;
     return Math.max(1, whole / Math.max(1, this.flights));
   }
+
+  #fold(nowMs: number): void {
+    const spanMs = nowMs - this.#sinceMs;
+    if (spanMs < 1 || this.#bytes < MIN_SAMPLE_BYTES) return;
+    const sample = (this.#bytes / spanMs) * 1000;
+    this.#sinceMs = nowMs;
+    this.#bytes = 0;
+    const before = this.#bytesPerSecond ?? sample;
+    if (sample >= before || !this.#inflow.isFull) this.#bytesPerSecond = before + ALPHA * (sample - before);
+  }
 }
 
 export class MirrorLines {
   readonly #lines = new Map<string, MirrorLine>();
+  readonly #inflow = new Inflow();
 
   of(host: string): MirrorLine {
     let line = this.#lines.get(host);
     if (!line) {
       if (this.#lines.size >= MAX_HOSTS) this.#forgetOne();
-      line = new MirrorLine();
+      line = new MirrorLine(this.#inflow);
       this.#lines.set(host, line);
     }
     return line;

@@ -59,6 +59,8 @@ export interface MirrorView {
   readonly sharers?: number;
   /** Other flights of this node are at the mirror already. */
   readonly isBusy?: boolean;
+  /** It alone would bring at least half of the most that has come in by all ways lately. */
+  readonly isQuick?: boolean;
   /** False when it failed for this flight and may not be asked again now. */
   readonly usable: boolean;
 }
@@ -146,19 +148,22 @@ export function planFlight(view: FlightView): Decision {
 
   const latencyMs = Math.min(...live.map((o) => o.latencyMs));
   const isSingle = view.pieces.length === 1;
+  // A slow mirror is left to what nobody has: the last pieces of peers are worth no copies that others wait for.
+  const lastMs = mirror.isQuick ? lastDueMs(view, live) : 0;
   // One piece comes from one peer, behind what that one owes us already; of many, each peer brings its part.
   const peersMsAt = (rate: number) =>
-    isSingle ? soonestMs(view, live) : latencyMs + (remaining / rate) * 1000;
+    isSingle ? soonestMs(view, live) : Math.max(latencyMs + (remaining / rate) * 1000, lastMs);
   const graceMs = mirror.isBusy ? SLOWER_GRACE_MS : Math.min(SLOWER_GRACE_MS, 2 * latencyMs);
   const inTime = (ms: number) => ms <= mirrorMs * SLOWER_FACTOR + graceMs;
   // A peer not yet measured counts as the mirror does, until it proves otherwise; but it stops no mirror that runs.
   const sharers = mirror.sharers ?? 1;
-  const peersRate = rateOf(live, mirror.bytesPerSecond, sharers);
+  const free = freePieces(view, live, live.length > 1 ? queuedTooDeep(live) : undefined);
+  const giving = givers(view, live, free);
+  const peersRate = rateOf(giving, mirror.bytesPerSecond, sharers);
   const peersMs = peersMsAt(peersRate);
   const peersSlower = mirror.usable && !inTime(peersMs);
-  const proven = inTime(peersMsAt(rateOf(live, 0, sharers)));
+  const proven = inTime(peersMsAt(rateOf(giving, 0, sharers)));
 
-  const free = freePieces(view, live, live.length > 1 ? queuedTooDeep(live) : undefined);
   const requests = assign(view, live, free, peersSlower || (mirror.run !== undefined && !proven));
   // Pieces that nobody has who could be asked: waiting for peers won't bring them.
   const uncovered = mirror.usable && !mirror.run ? shareOfUncovered(view, live, free) : undefined;
@@ -254,6 +259,16 @@ function rateOf(offers: readonly OfferView[], unmeasured: number, sharers = 1): 
   return Math.max(rate, 1);
 }
 
+/** Those that owe us something, or have what may be asked for: what the others could bring is of no use now. */
+function givers({ pieces, head }: FlightView, live: readonly OfferView[], free: Free): OfferView[] {
+  return live.filter((offer) => {
+    if (offer.queuedBytes > 0) return true;
+    for (let piece = head; piece < pieces.length; piece += 1)
+      if (free(piece) && offer.has(piece)) return true;
+    return false;
+  });
+}
+
 type Free = (piece: number) => boolean;
 
 function freePieces(
@@ -299,6 +314,21 @@ function soonestMs({ sizeBytes, pieces, askedOf }: FlightView, live: readonly Of
     bestMs = Math.min(bestMs, offer.latencyMs + offer.silentMs + ((aheadBytes + sizeBytes) / rate) * 1000);
   }
   return bestMs;
+}
+
+/** When the last of the pieces that were asked of these peers should be here: some may have more to bring than others. */
+function lastDueMs({ askedOf, pieceLength }: FlightView, live: readonly OfferView[]): number {
+  let lastMs = 0;
+  for (const offer of live) {
+    const { id, bytesPerSecond, silentMs } = offer;
+    if (bytesPerSecond === undefined) continue;
+    let aheadBytes = -1;
+    for (const [piece, ahead] of offer.waiting?.() ?? [])
+      if (askedOf[piece] === id) aheadBytes = Math.max(aheadBytes, ahead);
+    if (aheadBytes >= 0)
+      lastMs = Math.max(lastMs, silentMs + ((aheadBytes + pieceLength) / Math.max(bytesPerSecond, 1)) * 1000);
+  }
+  return lastMs;
 }
 
 /** When the last of what is queued at a peer should be here. */

@@ -33,6 +33,26 @@ describe('MirrorLine', () => {
     expect(line.share(KNOWN, 60_000)).toBe(1_000_000);
   });
 
+  test('what peers leave it of a full line makes it no slower; a line that is empty does', () => {
+    const line = new MirrorLines().of('ftp.de.debian.org');
+    line.begin(0);
+    let now = 0;
+    const bring = (forMs: number, mirror: number, peers: number) => {
+      for (const end = now + forMs; now < end; now += 10) {
+        line.add(mirror, now);
+        line.fromPeers(peers, now);
+      }
+    };
+    bring(2_000, 10_000, 0);
+    expect(line.share(KNOWN, now)).toBeCloseTo(1_000_000, -5);
+    bring(2_000, 2_000, 8_000);
+    expect(line.share(KNOWN, now)).toBeCloseTo(1_000_000, -5);
+    expect(line.isQuick).toBe(true);
+    bring(3_000, 2_000, 1_000);
+    expect(line.share(KNOWN, now)).toBeLessThan(300_000);
+    expect(line.isQuick).toBe(false);
+  });
+
   test('hosts that nothing comes from are forgotten, those in use are kept', () => {
     const lines = new MirrorLines();
     const used = lines.of('used.example');

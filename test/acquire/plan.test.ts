@@ -318,6 +318,25 @@ describe('planFlight() with peers that are slower than the mirror', () => {
     expect(planFlight(view({ offers })).mirror.kind).toBe('keep');
   });
 
+  test('those that owe nothing and have nothing to give do not count as quick', () => {
+    const mine = peer(0, { bytesPerSecond: MIB, queuedBytes: MIB, roomBytes: 0 });
+    const others = [1, 2, 3, 4, 5, 6].map((id) => peer(id, { bytesPerSecond: 4 * MIB, has: () => false }));
+    const scene = { pieces: '####0000', mirror: { bytesPerSecond: 4 * MIB } };
+    expect(planFlight(view({ ...scene, offers: [mine, ...others] })).mirror.kind).toBe('start');
+    const giving = others.map((offer) => ({ ...offer, queuedBytes: 256 * KIB }));
+    expect(planFlight(view({ ...scene, offers: [mine, ...giving] })).mirror.kind).toBe('keep');
+  });
+
+  test('the last pieces, all waiting at one of them, go to a quick mirror and not to a slow one', () => {
+    const waiting = () => new Map([5, 6, 7].map((piece, at) => [piece, (at + 1) * 256 * KIB]));
+    const late = peer(0, { bytesPerSecond: MIB, queuedBytes: MIB, roomBytes: 0, waiting });
+    const quick = peer(1, { bytesPerSecond: 20 * MIB, queuedBytes: 16 * KIB });
+    const scene = { pieces: '####0000', offers: [late, quick] };
+    const mirror = { bytesPerSecond: 8 * MIB };
+    expect(planFlight(view({ ...scene, mirror: { ...mirror, isQuick: true } })).mirror.kind).toBe('start');
+    expect(planFlight(view({ ...scene, mirror })).mirror.kind).toBe('keep');
+  });
+
   test('the mirror rests when peers have proven that they suffice', () => {
     const scene = { pieces: '#...............', mirror: { run: { at: 1, to: 16 } } };
     const quick = planFlight(view({ ...scene, offers: [peer(1, { bytesPerSecond: 30 * MIB })] }));
