@@ -75,6 +75,8 @@ class Endpoint {
     this.#family = family;
     this.#closed = closed;
     this.#socket = Bun.udpSocket({
+      // Unless told, Bun's socket is one of IPv4, and doesn't connect to an address of IPv6.
+      hostname: family === 6 ? '::' : '0.0.0.0',
       connect: { hostname: host, port },
       binaryType: 'uint8array',
       socket: {

@@ -54,6 +54,20 @@ describe('UdpTrackers', () => {
     expect(await asking).toMatchObject(ANSWER);
   });
 
+  test('over IPv6, too', async () => {
+    using tracker = await PlayedUdpTracker.start('::1');
+    using stage = new Stage();
+    const { signal } = new AbortController();
+    const asking = stage.trackers.ask(
+      { host: '::1', family: 6, reach: 'loopback' },
+      tracker.port,
+      QUESTION,
+      signal,
+    );
+    (await tracker.asked()).answer(ANSWER);
+    expect(await asking).toMatchObject(ANSWER);
+  });
+
   test('uses a connection id for a minute, with all that ask meanwhile, and gets another then', async () => {
     using tracker = await PlayedUdpTracker.start();
     using stage = new Stage();
