@@ -13,6 +13,8 @@ export interface Content extends Disposable {
   readonly etag: string | undefined;
   /** How the bytes come: for logs and the X-DebTorrent-Source header. */
   readonly origin: 'store' | 'flight';
+  /** Of a flight that has landed: bytes by who gave them. Undefined while it may be more, and for what was here. */
+  readonly givers?: { readonly peers: number; readonly mirror: number } | undefined;
   /** Bytes [0, available) may be read now. */
   readonly available: number;
   /**

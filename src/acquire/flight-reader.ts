@@ -24,6 +24,10 @@ export class FlightReader implements Content {
     return this.#flight.pieces.sizeBytes;
   }
 
+  get givers(): Content['givers'] {
+    return this.#flight.givers;
+  }
+
   get lastModifiedMs(): number {
     return this.#lastModifiedMs;
   }

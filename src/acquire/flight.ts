@@ -145,6 +145,11 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
     return this.progress.haveBytes;
   }
 
+  get givers(): Content['givers'] {
+    if (this.#state !== 'landed') return undefined;
+    return { peers: this.#bytesFromPeers, mirror: this.#mirror.bytes };
+  }
+
   get ended(): boolean {
     return this.#state === 'landed' || this.#state === 'failed';
   }

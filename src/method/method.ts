@@ -152,6 +152,7 @@ export class Method {
   #sayEnded({ file, outcome }: Item): void {
     if (!outcome) return;
     const { write } = this.#parts;
+    if (outcome.kind === 'done') write(log(`${file.uri} came from ${outcome.source ?? 'the mirror'}`));
     if (outcome.kind === 'redirect') write(log(`${file.uri} goes to apt's own method: ${outcome.why}`));
     const isTold = outcome.kind === 'done' && !this.#tellsHash ? { ...outcome, hash: undefined } : outcome;
     write(ended(file, isTold));

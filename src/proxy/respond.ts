@@ -87,10 +87,15 @@ function describe(file: Content, { path, via }: RespondOptions): Record<string, 
     'Accept-Ranges': 'bytes',
     ...(file.etag === undefined ? {} : { ETag: file.etag }),
     Via: via,
-    'X-DebTorrent-Source': file.origin,
+    'X-DebTorrent-Source': sourceOf(file),
     // A file of a mirror never runs as a page of ours.
     'X-Content-Type-Options': 'nosniff',
   };
+}
+
+/** "store", "flight" while nobody knows yet, or "peers=1234; mirror=0". */
+function sourceOf({ origin, givers }: Content): string {
+  return givers ? `peers=${givers.peers}; mirror=${givers.mirror}` : origin;
 }
 
 function describeSelection({ sizeBytes }: Content, selection: Selection): Record<string, string> {

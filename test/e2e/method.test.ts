@@ -254,9 +254,12 @@ test('an https archive is cached, verified and shared like any other', async () 
 
   scene.mirror.clearLog();
   const second = await scene.daemon({ ...options, peers: [first.peerAddress] });
-  const other = await client(scene, second, [], { url });
+  const other = await client(scene, second, ['Debug::pkgAcquire::Worker=1'], { url });
   await inSwarm(scene, second);
   await connected(second);
-  expectRight(scene.archive, await other.install(QUICK), QUICK);
+  const got = await other.install(QUICK);
+  expectRight(scene.archive, got, QUICK);
   expect((await second.status()).bytes.fromPeers).toBeGreaterThan(0);
+  // Who gave a file is said to whoever asks apt for what its methods say.
+  expect(got.output).toMatch(/small-a\S* came from peers=[1-9]\d*; mirror=0$/m);
 });

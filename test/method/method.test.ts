@@ -124,7 +124,7 @@ test('the dialogue with apt: capabilities first, a file announced and done, with
   ]);
   played.say(CONFIGURATION);
   played.acquireBytes('a.deb');
-  const said = (await played.heard()).filter(({ code }) => code !== 102);
+  const said = (await played.heard()).filter(({ code }) => code > 102);
   expect(said).toEqual([
     {
       code: 200,
