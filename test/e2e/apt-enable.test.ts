@@ -114,6 +114,25 @@ describe('debtorrent apt', () => {
     expect(existsSync(place.probe)).toBe(false);
   });
 
+  test('disable leaves the probe where an apt is at work, which may need it still', async () => {
+    using dir = tempDir('lists');
+    using place = new Place(`Dir::State::lists "${dir.path}";`);
+    await place.enable(URL);
+    const script = 'open(my $f, ">", $ARGV[0]); flock($f, 2); $| = 1; print "locked"; sleep 60';
+    const apt = Bun.spawn(['perl', '-e', script, join(dir.path, 'lock')], { stdout: 'pipe' });
+    try {
+      await apt.stdout.getReader().read();
+      const ran = await place.debtorrent('disable');
+      expect(ran.stdout).toContain(`apt is at work (process ${apt.pid})`);
+      expect([existsSync(place.conf), existsSync(place.probe)]).toEqual([false, true]);
+    } finally {
+      apt.kill();
+      await apt.exited;
+    }
+    await place.debtorrent('disable', '--probe', place.probe);
+    expect(existsSync(place.probe)).toBe(false);
+  });
+
   test('names no probe to apt that its user can not run', async () => {
     using place = new Place();
     chmodSync(join(place.probe, '../..'), 0o700);
