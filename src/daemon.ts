@@ -2,7 +2,7 @@
  * The daemon's assembly: builds every room bottom-up, hands each what it needs of the others, and takes it all down in
  * the opposite order. Nothing is decided here but who knows whom.
  */
-import { mkdirSync, readFileSync } from 'node:fs';
+import { accessSync, constants, mkdirSync, readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import packageJson from '../package.json' with { type: 'json' };
 import { Acquirer } from './acquire/acquirer.ts';
@@ -43,6 +43,7 @@ import { statusRoutes } from './status/routes.ts';
 import { collect, type ReleaseStatus } from './status/snapshot.ts';
 import { DiskStore } from './store/disk-store.ts';
 import type { Store } from './store/store.ts';
+import { lockStateDir } from './store/store-lock.ts';
 import { isLoopbackAddress } from './swarm/address.ts';
 import { BanFile } from './swarm/ban-file.ts';
 import { Library } from './swarm/library.ts';
@@ -77,6 +78,7 @@ export async function startDaemon(settings: Settings, sockets: readonly number[]
   checkListen(settings.listen, settings.allowClient);
   for (const directory of [settings.cacheDir, settings.stateDir]) makeDirectory(directory);
 
+  stack.use(lockStateDir(settings.stateDir));
   const totals = stack.use(new Totals(settings.stateDir, clock));
   const store = stack.use(openStore(settings));
   const hasher = stack.use(new Hasher());
@@ -346,6 +348,13 @@ function makeDirectory(directory: string): void {
     mkdirSync(directory, { recursive: true });
   } catch (cause) {
     throw new ConfigError(`could not make ${directory}: ${(cause as Error).message}; give another folder`, {
+      cause,
+    });
+  }
+  try {
+    accessSync(directory, constants.R_OK | constants.W_OK | constants.X_OK);
+  } catch (cause) {
+    throw new ConfigError(`could not use ${directory}: ${(cause as Error).message}; give another folder`, {
       cause,
     });
   }

@@ -1,5 +1,5 @@
 /**
- * One process to a cache folder. The lock is SQLite's on a database of its own: the kernel releases it however we die,
+ * One process to a folder. The lock is SQLite's on a database of its own: the kernel releases it however we die,
  * and it also holds against a second store in the same process. The store's own database stays readable for others.
  */
 import { Database } from 'bun:sqlite';
@@ -7,14 +7,23 @@ import { ConfigError } from '../lib/errors.ts';
 
 /** Throws ConfigError when another process has it. */
 export function lockCacheDir(cacheDir: string): Disposable {
-  const db = new Database(`${cacheDir}/lock.sqlite`, { create: true });
+  return lock(`${cacheDir}/lock.sqlite`, `cache folder ${cacheDir}`, '--cache-dir');
+}
+
+/** The same for the state folder, which may be the cache folder. */
+export function lockStateDir(stateDir: string): Disposable {
+  return lock(`${stateDir}/state-lock.sqlite`, `state folder ${stateDir}`, '--state-dir');
+}
+
+function lock(path: string, folder: string, flag: string): Disposable {
+  const db = new Database(path, { create: true });
   try {
     db.run('PRAGMA busy_timeout = 0');
     db.run('BEGIN EXCLUSIVE');
   } catch (cause) {
     db.close();
     throw new ConfigError(
-      `could not use cache folder ${cacheDir}: another debtorrent is using it; stop that one or give another --cache-dir`,
+      `could not use ${folder}: another debtorrent is using it; stop that one or give another ${flag}`,
       { cause },
     );
   }
