@@ -10,12 +10,11 @@
 import { join } from 'node:path';
 import { type Clock, systemClock } from '../lib/clock.ts';
 import { log } from '../lib/log.ts';
-import { parseSha256, type Sha256 } from '../lib/sha256.ts';
+import type { Sha256 } from '../lib/sha256.ts';
 import { ArchiveSwarms, type UsedIdentity } from './archive-swarms.ts';
 import { type BuildTable, childTableBuilder } from './build-table.ts';
 import { type Entry, type Location, locationName } from './entry.ts';
 import {
-  diffIndexOf,
   diffStem,
   HeldRelease,
   hasTable,
@@ -29,19 +28,14 @@ import {
 import { HeldReleases } from './held-releases.ts';
 import type { ArchiveIdentity } from './identity.ts';
 import { IndexTables } from './index-tables.ts';
+import { Lookups } from './lookups.ts';
 import type { NewRelease, Validators } from './new-release.ts';
 import { OtherMirrors } from './other-mirrors.ts';
 import type { Release, ReleaseFile } from './release.ts';
 import { type ReleaseSummary, summaryOf } from './release-summary.ts';
 import type { ShareRule } from './sharing.ts';
 import type { SignatureVerdict } from './signature.ts';
-import {
-  candidatesFor,
-  findFile,
-  findPatch,
-  patchCandidatesFor,
-  type TableSearchOptions,
-} from './table-search.ts';
+import type { TableSearchOptions } from './table-search.ts';
 import { TableShelf } from './table-shelf.ts';
 
 export interface CatalogueOptions {
@@ -80,8 +74,7 @@ export class Catalogue implements AsyncDisposable {
   readonly #releases: HeldReleases;
   readonly #tables: IndexTables;
   readonly #swarms: ArchiveSwarms;
-  readonly #search: TableSearchOptions;
-  readonly #otherMirrors: OtherMirrors | undefined;
+  readonly #lookups: Lookups;
   readonly #listeners = new Set<() => void>();
   #closed = false;
 
@@ -109,14 +102,18 @@ export class Catalogue implements AsyncDisposable {
       isHeld: (held) => this.#releases.has(held),
       changed: () => this.#changed(),
     });
-    this.#search = {
+    const search: TableSearchOptions = {
       table: (key) => this.#shelf.get(key),
       swarms: (held, stem) => this.#swarms.ofFiles(held, stem),
       releases: () => this.#releases.all(),
       nowMs: () => clock.nowMs(),
     };
     const { fetchRelease } = options;
-    this.#otherMirrors = fetchRelease && new OtherMirrors({ search: this.#search, clock, fetchRelease });
+    this.#lookups = new Lookups({
+      ...{ search, clock, tables: this.#tables, swarms: this.#swarms },
+      otherMirrors: fetchRelease && new OtherMirrors({ search, clock, fetchRelease }),
+      indexEntry: (held, file) => this.#indexEntry(held, file),
+    });
     this.#releases.restore(
       (held) => {
         held.shareable = this.#swarms.mayShare(held);
@@ -127,81 +124,19 @@ export class Catalogue implements AsyncDisposable {
     for (const held of this.#releases.all()) this.#tables.fetchStaleLater(held);
   }
 
-  /**
-   * What the file at that place is, or undefined when no Release says. Indexes are found by plain name and by hash,
-   * packages, sources and patches through the tables; while a table that might say is on its way, this waits for it.
-   */
-  async lookup(at: Location): Promise<Entry | undefined> {
-    const name = locationName(at);
-    if (releasePlace(at) !== undefined) return undefined;
-    let inside = false;
-    for (const held of this.#releases.all()) {
-      const file = held.resolve(name, this.#clock.nowMs());
-      if (file !== undefined) return this.#indexEntry(held, file);
-      inside ||= held.place.suite !== undefined && name.startsWith(`${held.place.directory}/`);
-    }
-    const isPatch = diffIndexOf(name) !== undefined;
-    if (inside && !isPatch) return undefined;
-    const search = isPatch
-      ? { candidates: patchCandidatesFor, find: findPatch, concerns: isDiffIndex }
-      : { candidates: candidatesFor, find: findFile, concerns: isIndexName };
-    const archives = search.candidates(name, this.#releases.all());
-    if (archives.length === 0) return this.#lookupElsewhere(at);
-    let found = search.find(name, archives, this.#search);
-    if (found === undefined && archives.some(({ held }) => this.#tables.isUnsettled(held, search.concerns))) {
-      await this.#tables.settle(
-        archives.map(({ held }) => held),
-        search.concerns,
-      );
-      found = search.find(name, search.candidates(name, this.#releases.all()), this.#search);
-    }
-    return found && { ...found, ...(this.isSecurity(found.key) && { isSecurity: true }) };
-  }
-
-  /** At a place that has shown no Release. By hash the path itself says what is asked for, wherever it lies. */
-  async #lookupElsewhere(at: Location): Promise<Entry | undefined> {
-    const key = parseSha256(/\/by-hash\/SHA256\/([0-9a-f]{64})$/.exec(at.path)?.[1] ?? '');
-    if (key !== undefined) return this.byKey(key);
-    if (!(await this.#otherMirrors?.prove(at))) return undefined;
-    const name = locationName(at);
-    const found = findFile(name, candidatesFor(name, this.#releases.all()), this.#search);
-    return found && { ...found, ...(this.isSecurity(found.key) && { isSecurity: true }) };
+  /** What the file at that place is, or undefined when no Release says. Waits for tables on their way. */
+  lookup(at: Location): Promise<Entry | undefined> {
+    return this.#lookups.lookup(at);
   }
 
   /** The entry with that content, from any Release or table. Cheap enough for every want of a peer. */
   byKey(key: Sha256): Entry | undefined {
-    let found: Entry | undefined;
-    const swarms = new Set<string>();
-    for (const held of this.#releases.all()) {
-      const file = held.release.fileByHash('SHA256', key);
-      if (file !== undefined) {
-        found ??= { key, sizeBytes: file.sizeBytes, swarms: [] };
-        for (const swarm of this.#swarms.ofIndex(held, file.name)) swarms.add(swarm);
-      }
-      for (const index of held.indexes.values()) {
-        for (const tableKey of [index.current, index.previous]) {
-          const record = tableKey === undefined ? undefined : this.#shelf.get(tableKey)?.findKey(key);
-          if (record === undefined) continue;
-          found ??= { ...record, swarms: [] };
-          for (const swarm of this.#swarms.ofFiles(held, index.stem)) swarms.add(swarm);
-        }
-      }
-    }
-    return found && { ...found, swarms: [...swarms], ...(this.isSecurity(key) && { isSecurity: true }) };
+    return this.#lookups.byKey(key);
   }
 
   /** Whether a security pocket has that content, whoever else has it, too. Cheap enough for every want of a peer. */
   isSecurity(key: Sha256): boolean {
-    for (const held of this.#releases.all()) {
-      if (!held.isSecurity) continue;
-      if (held.release.fileByHash('SHA256', key) !== undefined) return true;
-      if (held.previousRelease?.fileByHash('SHA256', key) !== undefined) return true;
-      for (const { current, previous } of held.indexes.values()) {
-        if (current !== undefined && this.#shelf.get(current)?.findKey(key)) return true;
-        if (previous !== undefined && this.#shelf.get(previous)?.findKey(key)) return true;
-      }
-    }
-    return false;
+    return this.#lookups.isSecurity(key);
   }
 
   contains(key: Sha256): boolean {
@@ -306,24 +241,6 @@ export class Catalogue implements AsyncDisposable {
     this.#tables.fetchStaleLater(held);
   }
 
-  /**
-   * What one mirror's (or suite's) index says holds for each Release that names an index of the same content in the
-   * same place, though nobody asked for it there.
-   */
-  #spread(): void {
-    for (const from of this.#releases.all()) {
-      for (const { stem, current } of from.indexes.values()) {
-        if (current === undefined || !this.#shelf.get(current)?.length) continue;
-        for (const held of this.#releases.all()) {
-          if (held === from || held.indexes.get(stem)?.current === current) continue;
-          if (!held.tableKeys(stem).includes(current)) continue;
-          const index = held.use(stem);
-          if (index !== undefined) this.#tables.takeFromShelf(held, index);
-        }
-      }
-    }
-  }
-
   /** A better (or worse) verdict on the Release in force: its Release.gpg came. */
   judge(at: Location, verdict: SignatureVerdict): void {
     const held = this.#releases.at(at);
@@ -421,6 +338,24 @@ export class Catalogue implements AsyncDisposable {
     this.#releases.save();
     this.#sweep();
     for (const listener of [...this.#listeners]) listener();
+  }
+
+  /**
+   * What one mirror's (or suite's) index says holds for each Release that names an index of the same content in the
+   * same place, though nobody asked for it there.
+   */
+  #spread(): void {
+    for (const from of this.#releases.all()) {
+      for (const { stem, current } of from.indexes.values()) {
+        if (current === undefined || !this.#shelf.get(current)?.length) continue;
+        for (const held of this.#releases.all()) {
+          if (held === from || held.indexes.get(stem)?.current === current) continue;
+          if (!held.tableKeys(stem).includes(current)) continue;
+          const index = held.use(stem);
+          if (index !== undefined) this.#tables.takeFromShelf(held, index);
+        }
+      }
+    }
   }
 
   #sweep(): void {
