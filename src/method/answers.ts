@@ -13,7 +13,7 @@ export type Outcome =
       readonly resumedAt: number;
       /** As the daemon gave it. */
       readonly lastModified: string | undefined;
-      /** "sha256" and its hexadecimal digest, counted while the bytes were written. */
+      /** "sha256" and its hexadecimal digest, counted while the bytes were written. apt counts by itself where it isn't told. */
       readonly hash: { readonly algorithm: string; readonly hex: string } | undefined;
       /** Where it came from, in the daemon's words. */
       readonly source: string | undefined;
@@ -73,7 +73,7 @@ export function ended(file: WantedFile, outcome: Outcome): string {
         Size: outcome.sizeBytes,
         'Resume-Point': outcome.resumedAt || undefined,
         'Last-Modified': outcome.lastModified,
-        ...(outcome.hash && { [`${outcome.hash.algorithm.toUpperCase()}-Hash`]: outcome.hash.hex }),
+        ...hashes(outcome),
         'X-DebTorrent-Source': outcome.source,
       });
     case 'unchanged':
@@ -93,4 +93,10 @@ export function ended(file: WantedFile, outcome: Outcome): string {
         'Transient-Failure': outcome.isTransient ? 'true' : undefined,
       });
   }
+}
+
+/** With the size among them, which is what apt counts as fetched. */
+function hashes({ hash, sizeBytes }: Extract<Outcome, { kind: 'done' }>): Record<string, string> {
+  if (!hash) return {};
+  return { [`${hash.algorithm.toUpperCase()}-Hash`]: hash.hex, 'Checksum-FileSize-Hash': String(sizeBytes) };
 }

@@ -179,7 +179,7 @@ export class Transfer {
     const { expected } = file;
     const isRight = expected === undefined || expected.hex === hex;
     if (isRight && (file.sizeBytes === undefined || file.sizeBytes === sizeBytes)) {
-      const hash = expected && { algorithm: expected.algorithm, hex };
+      const hash = { algorithm: expected?.algorithm ?? 'sha256', hex };
       return { kind: 'done', sizeBytes, resumedAt: from, lastModified, hash, source };
     }
     // What an earlier run left may have been wrong; a whole one that is wrong is for apt's own method to judge.

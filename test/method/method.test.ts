@@ -144,6 +144,7 @@ test('the dialogue with apt: capabilities first, a file announced and done, with
         ['Size', `${BYTES.length}`],
         ['Last-Modified', DATE],
         ['SHA256-Hash', sha256(BYTES)],
+        ['Checksum-FileSize-Hash', `${BYTES.length}`],
         ['X-DebTorrent-Source', 'store'],
       ],
     },
