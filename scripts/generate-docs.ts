@@ -42,7 +42,8 @@ const TAIL = `
 - **Supervision**: \`serve\` by hand is two processes. One holds the socket for APT and does nothing else (about 10 MB of its own);
   the other is the daemon, started anew when it dies or says nothing for 15 seconds, so that APT, which never asks again at
   an address that refused it once, only waits. \`--no-supervise\` is one process, for those who have another supervisor.
-  Started by systemd with a socket, or with \`Type=notify\`, it is one process anyway.
+  Started by systemd with a socket, or with \`Type=notify\`, it is one process anyway; with a socket that unit says where
+  APT is listened for, not \`--listen\`.
 - **Sizes and rates**: \`"10 GiB"\`, \`"500MB"\`, \`"2 MiB/s"\`, or a bare number of bytes. kB, MB, GB and TB are powers of
   1000; KiB, MiB, GiB, TiB and a bare K, M, G, T powers of 1024.
 - **Addresses**: \`HOST:PORT\`, IPv6 in brackets (\`[2001:db8::1]:9989\`). Port 0 takes any free one.

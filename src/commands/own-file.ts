@@ -39,7 +39,9 @@ export function writeOwnFile(path: string, text: string, mode: number): boolean 
   const temporary = join(dirname(path), `.${basename(path)}.dpkg-new`);
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
-    const fd = openSync(temporary, 'w', mode);
+    // What a run that was cut off has left.
+    rmSync(temporary, { force: true });
+    const fd = openSync(temporary, 'wx', mode);
     try {
       writeFileSync(fd, text);
       // Whatever the umask: apt's own user reads it.
@@ -51,7 +53,7 @@ export function writeOwnFile(path: string, text: string, mode: number): boolean 
     renameSync(temporary, path);
     syncFolder(dirname(path));
   } catch (cause) {
-    rmSync(temporary, { force: true });
+    discard(temporary);
     throw failed('write', path, cause);
   }
   return true;
@@ -67,6 +69,14 @@ export function removeOwnFile(path: string): boolean {
     throw failed('remove', path, cause);
   }
   return true;
+}
+
+function discard(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch {
+    // Something else of that name: not ours to remove.
+  }
 }
 
 function syncFolder(path: string): void {
