@@ -1,7 +1,8 @@
 /**
  * The tracker's HTTP door: HTTP/1.1 on plain sockets, as a tracker's requests are small and many and need nothing of
  * what a general server does for each (http-request.ts reads them, respond.ts answers). Requests of one connection are
- * answered in order, pipelined ones in one write. The peer's address is the socket's.
+ * answered in order, pipelined ones in one write, so many in a turn of the event loop that others have theirs. The peer's
+ * address is the socket's.
  * Limits: 16 KiB a head; 10 s of waiting for a whole request, however it trickles; 4,096 connections, of which the
  * one that has been waiting longest gives way to a new one, so that silent ones can't shut the door; whoever doesn't
  * read its answers isn't read from either.
@@ -20,7 +21,7 @@ const MAX_CONNECTIONS = 4096;
 const SWEEP_MS = 1000;
 /** Most that may wait for a client that doesn't read its answers: a pipeline of small requests. */
 const MAX_UNREAD_BYTES = 4 * MAX_HEAD_BYTES;
-/** Answers that are written at once. */
+/** Answers that are written at once; then others have their turn. */
 const MAX_BATCH_BYTES = 64 * 1024;
 
 const REASONS: Readonly<Record<number, string>> = {
@@ -39,6 +40,8 @@ interface Connection {
   /** What the socket didn't take yet. */
   unsent: Buffer | undefined;
   isEnding: boolean;
+  /** It has its next turn soon, and isn't read from until then. */
+  isWaiting: boolean;
   /** When the connection was made or last finished a request. */
   sinceMs: number;
 }
@@ -105,6 +108,7 @@ export class HttpDoor implements Disposable {
       unread: undefined,
       unsent: undefined,
       isEnding: false,
+      isWaiting: false,
       sinceMs: this.#clock.nowMs(),
     };
     if (this.#sockets.size >= this.#maxConnections) {
@@ -122,35 +126,47 @@ export class HttpDoor implements Disposable {
     connection.unread = connection.unread ? Buffer.concat([connection.unread, bytes]) : bytes;
     // Reading is paused, but this was on its way.
     if (connection.unsent) this.#dropIfTooMuch(socket, connection);
-    else this.#answerAll(socket, connection);
+    else if (!connection.isWaiting) this.#answerSome(socket, connection);
   }
 
-  /** Answers the whole requests that have come, as long as the socket takes the answers. */
-  #answerAll(socket: Socket<Connection | undefined>, connection: Connection): void {
+  /** Answers whole requests that have come: a turn's worth, if the socket takes the answers. */
+  #answerSome(socket: Socket<Connection | undefined>, connection: Connection): void {
     const { unread } = connection;
     if (!unread) return;
     let at = 0;
-    for (let isMore = true; isMore && !connection.unsent && !connection.isEnding; ) {
-      const answers: Buffer[] = [];
-      let length = 0;
-      while (length < MAX_BATCH_BYTES && !connection.isEnding) {
-        const { bytes, end, closes } = this.#answerAt(unread, at, connection.origin);
-        if (!bytes) break;
-        answers.push(bytes);
-        length += bytes.length;
-        at = end;
-        connection.isEnding = closes;
-      }
-      isMore = length >= MAX_BATCH_BYTES;
-      if (answers.length > 0) this.#send(socket, connection, answers);
+    const answers: Buffer[] = [];
+    let length = 0;
+    while (length < MAX_BATCH_BYTES && !connection.isEnding) {
+      const { bytes, end, closes } = this.#answerAt(unread, at, connection.origin);
+      if (!bytes) break;
+      answers.push(bytes);
+      length += bytes.length;
+      at = end;
+      connection.isEnding = closes;
     }
-    // A copy: a few bytes must not keep half a megabyte.
-    connection.unread = at < unread.length ? Buffer.from(unread.subarray(at)) : undefined;
+    if (answers.length > 0) this.#send(socket, connection, answers);
+    const isMore = length >= MAX_BATCH_BYTES && at < unread.length && !connection.isEnding;
+    const rest = unread.subarray(at);
+    // Mostly a copy: a few bytes must not keep half a megabyte.
+    connection.unread = rest.length === 0 ? undefined : isMore ? rest : Buffer.from(rest);
+    if (isMore && !connection.unsent) this.#goOnSoon(socket, connection);
     if (connection.unsent) this.#dropIfTooMuch(socket, connection);
     if (at === 0) return;
     connection.sinceMs = this.#clock.nowMs();
     // To the end of those that wait.
     if (this.#sockets.delete(socket)) this.#sockets.add(socket);
+  }
+
+  #goOnSoon(socket: Socket<Connection | undefined>, connection: Connection): void {
+    connection.isWaiting = true;
+    socket.pause();
+    setImmediate(() => {
+      connection.isWaiting = false;
+      // Dropped meanwhile.
+      if (!this.#sockets.has(socket)) return;
+      this.#answerSome(socket, connection);
+      if (!connection.isWaiting && !connection.unsent) socket.resume();
+    });
   }
 
   #dropIfTooMuch(socket: Socket<Connection | undefined>, { unread }: Connection): void {
@@ -194,7 +210,7 @@ export class HttpDoor implements Disposable {
     this.#send(socket, connection, [connection.unsent]);
     if (connection.unsent) return;
     socket.resume();
-    if (!connection.isEnding) this.#answerAll(socket, connection);
+    if (!connection.isEnding && !connection.isWaiting) this.#answerSome(socket, connection);
   }
 
   #drop(socket: Socket<Connection | undefined>): void {

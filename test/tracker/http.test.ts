@@ -206,6 +206,33 @@ describe('HttpDoor', () => {
     expect(door.connectionCount).toBe(3);
   });
 
+  test('answers no more than 64 KiB of a long pipeline in a turn: others have theirs', async () => {
+    let answered = 0;
+    class CountingTracker extends Tracker {
+      override stats(): TrackerStats {
+        answered += 1;
+        return super.stats();
+      }
+    }
+    const clock = new VirtualClock();
+    const counting = new CountingTracker({ clock, draw: seededDraw(1) });
+    using door = new HttpDoor({ tracker: counting, listen: { host: '127.0.0.1', port: 0 }, clock });
+    const client = connect(door.address.port, '127.0.0.1');
+    await once(client, 'connect');
+    const requests = 2_000;
+    client.on('data', () => {});
+    client.write('GET /stats HTTP/1.1\r\n\r\n'.repeat(requests));
+    let most = 0;
+    for (let before = 0; answered < requests; before = answered) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      setImmediate(resolve);
+      await promise;
+      most = Math.max(most, answered - before);
+    }
+    expect(most).toBeWithin(1, 150);
+    client.destroy();
+  });
+
   test('answers all of a long pipeline to a client that reads late, in order', async () => {
     const { door, dial } = setUp();
     using _ = door;
