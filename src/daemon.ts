@@ -205,6 +205,7 @@ export async function startDaemon(settings: Settings, sockets: readonly number[]
   const door = createProxyApp({
     clients,
     isKnown: (at) => policy.isKnown(at),
+    movedMs: (at, key) => Math.max(mirror.movedMs(at.host) ?? 0, (key && acquirer.movedMs(key)) ?? 0),
     refresh,
     mirror,
     loopGuard,

@@ -57,6 +57,11 @@ export class Acquirer implements Acquire, AsyncDisposable {
     return await flight.open(signal);
   }
 
+  /** When bytes of it last came, from whomever, by the clock; undefined when it isn't on its way. */
+  movedMs(key: Sha256): number | undefined {
+    return this.#flights.get(key)?.movedMs;
+  }
+
   transfers(): Transfer[] {
     return [...this.#flights.values()].map((flight) => ({
       key: flight.entry.key,

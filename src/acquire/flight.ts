@@ -141,6 +141,10 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
     return locationName(this.at);
   }
 
+  get movedMs(): number {
+    return this.#movedMs;
+  }
+
   get haveBytes(): number {
     return this.progress.haveBytes;
   }

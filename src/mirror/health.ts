@@ -17,6 +17,10 @@ const HOSTS_MAX = 256;
 interface HostHealth {
   latencyMs: number | undefined;
   bytesPerSecond: number | undefined;
+  /** When a head or bytes last came. */
+  heardMs: number | undefined;
+  /** The last request was given up, and nothing has come since. */
+  isSilent: boolean;
 }
 
 export class Health {
@@ -43,8 +47,33 @@ export class Health {
     known.bytesPerSecond = mean(known.bytesPerSecond, (bytes * 1000) / Math.max(elapsedMs, 0.1));
   }
 
+  /** A head, or bytes, came from it. */
+  heard(host: string, nowMs: number): void {
+    const known = this.#hosts.get(host) ?? this.#host(host);
+    known.heardMs = nowMs;
+    known.isSilent = false;
+  }
+
+  /** It was waited for in vain. */
+  gaveUp(host: string): void {
+    this.#host(host).isSilent = true;
+  }
+
+  heardMs(host: string): number | undefined {
+    return this.#hosts.get(host)?.heardMs;
+  }
+
+  isSilent(host: string): boolean {
+    return this.#hosts.get(host)?.isSilent ?? false;
+  }
+
   #host(host: string): HostHealth {
-    const known = this.#hosts.get(host) ?? { latencyMs: undefined, bytesPerSecond: undefined };
+    const known = this.#hosts.get(host) ?? {
+      latencyMs: undefined,
+      bytesPerSecond: undefined,
+      heardMs: undefined,
+      isSilent: false,
+    };
     this.#hosts.delete(host);
     this.#hosts.set(host, known);
     for (const oldest of this.#hosts.keys()) {

@@ -37,6 +37,8 @@ export interface HttpMirrorOptions {
   readonly clock?: Clock;
   /** From having a slot to the head of the answer, for each hop. Default 10 s. */
   readonly headTimeoutMs?: number;
+  /** The same for a host that said nothing the last time. Default 3 s: who has to fail fails soon. */
+  readonly silentHeadTimeoutMs?: number;
   /** Silence while a reader waits. Default 20 s: apt gives up after 30. */
   readonly stallTimeoutMs?: number;
   /** An answer nobody reads is dropped after this. Default 60 s. */
@@ -79,6 +81,7 @@ export class HttpMirror implements Mirror {
     this.#options = {
       clock: systemClock,
       headTimeoutMs: 10_000,
+      silentHeadTimeoutMs: 3_000,
       stallTimeoutMs: 20_000,
       unreadTimeoutMs: 60_000,
       nextAddressMs: 2500,
@@ -92,6 +95,11 @@ export class HttpMirror implements Mirror {
 
   estimate(host: string): MirrorEstimate {
     return this.#health.estimate(host);
+  }
+
+  /** When something last came from that host, by the clock. */
+  movedMs(host: string): number | undefined {
+    return this.#health.heardMs(host);
   }
 
   async request({
@@ -126,9 +134,10 @@ export class HttpMirror implements Mirror {
 
   /** One hop: its slot is held until the body has ended or been left. */
   async #ask(hop: Hop): Promise<HopAnswer> {
-    const { clock, headTimeoutMs } = this.#options;
+    const { clock } = this.#options;
     const { at, signal } = hop;
     const release = await this.#slots.take(at.host, signal);
+    const headTimeoutMs = this.#headTimeoutMs(at.host);
     const transfer = new AbortController();
     const onAbort = () => transfer.abort(signal.reason);
     signal.addEventListener('abort', onAbort, { once: true });
@@ -138,11 +147,13 @@ export class HttpMirror implements Mirror {
     };
     const takeBackTimer = clock.after(headTimeoutMs, () => {
       const text = `could not fetch ${nameOf(at)}: no answer within ${Math.round(headTimeoutMs / 1000)} s`;
+      this.#health.gaveUp(at.host);
       transfer.abort(new UnavailableError(text, { timedOut: true }));
     });
     const askedMs = clock.nowMs();
     try {
       const response = await this.#dial(hop, transfer.signal);
+      this.#health.heard(at.host, clock.nowMs());
       this.#health.measuredLatency(at.host, clock.nowMs() - askedMs);
       return this.#answer(hop, response, transfer, letGo);
     } catch (cause) {
@@ -156,6 +167,11 @@ export class HttpMirror implements Mirror {
     } finally {
       takeBackTimer();
     }
+  }
+
+  #headTimeoutMs(host: string): number {
+    const { headTimeoutMs, silentHeadTimeoutMs } = this.#options;
+    return this.#health.isSilent(host) ? Math.min(headTimeoutMs, silentHeadTimeoutMs) : headTimeoutMs;
   }
 
   async #dial({ at, url, method, headers }: Hop, signal: AbortSignal): Promise<RawAnswer> {
@@ -184,6 +200,7 @@ export class HttpMirror implements Mirror {
       name: nameOf(at),
       expectedBytes: hasBody && length !== null && /^\d+$/.test(length) ? Number(length) : undefined,
       transfer,
+      onBytes: () => this.#health.heard(at.host, this.#options.clock.nowMs()),
       onEnd: ({ bytes, elapsedMs, readerMs }) => {
         letGo();
         // A reader that was the slower one says little of the mirror, and nothing when it was much slower.

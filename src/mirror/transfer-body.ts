@@ -19,6 +19,8 @@ export interface TransferBodyOptions {
   readonly clock: Clock;
   /** Aborting it ends the transfer; its reason is what the reader then gets. */
   readonly transfer: AbortController;
+  /** Bytes have come. */
+  readonly onBytes?: () => void;
   /** Called once, however it ends. `readerMs` of `elapsedMs` went by while the reader was busy elsewhere. */
   readonly onEnd: (end: { bytes: number; elapsedMs: number; readerMs: number }) => void;
 }
@@ -65,6 +67,7 @@ export class TransferBody implements AsyncIterableIterator<Uint8Array> {
       const { done, value } = await this.#reader.read();
       if (!done) {
         this.#bytes += value.length;
+        this.#options.onBytes?.();
         this.#handedOverMs = clock.nowMs();
         return { done: false, value };
       }

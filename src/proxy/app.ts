@@ -10,6 +10,7 @@ import { plainAddress } from '../lib/address-range.ts';
 import { NoRoomError, RefusedError, UnavailableError } from '../lib/errors.ts';
 import { formatHostPort } from '../lib/host-port.ts';
 import { log, quoteRemote } from '../lib/log.ts';
+import type { Sha256 } from '../lib/sha256.ts';
 import type { Mirror } from '../mirror/mirror.ts';
 import { answerError, answerText } from './answer-text.ts';
 import type { ClientAccess } from './client-access.ts';
@@ -21,6 +22,7 @@ import { passThrough } from './pass-through.ts';
 import { answerRelease, isReleaseFile, type ServesReleases } from './release-file.ts';
 import { respond } from './respond.ts';
 import { parseTarget, type Target } from './target.ts';
+import { whileMoving } from './while-moving.ts';
 
 export interface ProxyParts {
   readonly catalogue: LooksUp;
@@ -33,6 +35,8 @@ export interface ProxyParts {
   readonly clients: Pick<ClientAccess, 'allows' | 'isHere'>;
   /** Whether clients of other machines may ask for what is there. */
   isKnown(at: Location): boolean;
+  /** When something last came from that upstream, or of that file from anywhere, by the system's clock. */
+  movedMs(at: Location, key?: Sha256): number | undefined;
   /** Payload bytes given to clients; what a flight brings is counted where it is fetched. */
   readonly count: {
     readonly fromStore: (bytes: number) => void;
@@ -109,8 +113,15 @@ async function answerFromArchive(exchange: Exchange, at: Location, parts: ProxyP
     if (isReleaseFile(at.path)) return await answerRelease(exchange, { refresh, at, via });
     const entry = await entryFor(catalogue, at, expected);
     if (!entry) return false;
-    const content = await acquire.open(entry, at, exchange.signal);
-    await respond(exchange, content, { path: at.path, via, onFromStore: count.fromStore });
+    const movedMs = () => parts.movedMs(at, entry.key);
+    const open = async (signal: AbortSignal) => {
+      const content = await acquire.open(entry, at, signal);
+      if (!signal.aborted) return content;
+      content[Symbol.dispose]();
+      throw signal.reason;
+    };
+    const content = await whileMoving(open, { name: locationName(at), movedMs, signal: exchange.signal });
+    await respond(exchange, content, { path: at.path, via, onFromStore: count.fromStore, movedMs });
     return true;
   } catch (error) {
     // The mirror may be right, and what the client expects wrong: it gets what the mirror has.
@@ -135,6 +146,7 @@ function handThrough(
     userinfo,
     via: loopGuard.via,
     onFromMirror: count.fromMirror,
+    movedMs: () => parts.movedMs(at),
   });
 }
 

@@ -3,11 +3,12 @@
  * for those with credentials. Never stored, never shared. It decides which header fields cross over; the mirror room
  * decides who may be asked.
  */
-import type { Location } from '../archive/entry.ts';
+import { type Location, locationName } from '../archive/entry.ts';
 import type { Mirror } from '../mirror/mirror.ts';
 import { answerText } from './answer-text.ts';
 import { type Exchange, field } from './exchange.ts';
 import { written } from './send-body.ts';
+import { whileMoving } from './while-moving.ts';
 
 const REQUEST_FIELDS = [
   ...[
@@ -38,6 +39,8 @@ export interface PassThroughOptions {
   readonly via: string;
   /** Told of the bytes that came from the mirror. */
   readonly onFromMirror: (bytes: number) => void;
+  /** When something last came from that upstream, by the system's clock. */
+  readonly movedMs: () => number | undefined;
 }
 
 /** Rejects when the answer can't be completed: the caller tells so, or cuts what has begun. */
@@ -45,13 +48,15 @@ export async function passThrough(exchange: Exchange, options: PassThroughOption
   const { request, response, signal } = exchange;
   const { at, query, mirror } = options;
   const isHead = request.method === 'HEAD';
-  const answer = await mirror.request({
-    at,
-    method: isHead ? 'HEAD' : 'GET',
-    headers: requestFields(exchange, options.userinfo),
-    ...(query === undefined ? {} : { query }),
-    signal,
-  });
+  const ask = (until: AbortSignal) =>
+    mirror.request({
+      at,
+      method: isHead ? 'HEAD' : 'GET',
+      headers: requestFields(exchange, options.userinfo),
+      ...(query === undefined ? {} : { query }),
+      signal: until,
+    });
+  const answer = await whileMoving(ask, { name: locationName(at), movedMs: options.movedMs, signal });
   const via = answer.headers.get('via');
   const headers: Record<string, string> = {
     Via: via === null ? options.via : `${via}, ${options.via}`,
@@ -64,18 +69,24 @@ export async function passThrough(exchange: Exchange, options: PassThroughOption
     const value = answer.headers.get(name);
     if (value !== null) headers[name] = value;
   }
-  if (answer.status >= 400 && !isHead && headers['content-length'] === '0') {
-    await leave(answer.body);
-    delete headers['content-length'];
-    answerText(exchange, answer.status, `${at.host} answered ${answer.status} and said no more`, headers);
-    return;
+  const chunks = answer.body[Symbol.asyncIterator]();
+  try {
+    // The first bytes are awaited: until then a failure can be told, and the head goes out with them.
+    const first = await chunks.next();
+    if (first.done && answer.status >= 400 && !isHead) {
+      for (const name of ['content-length', 'content-encoding', 'content-type']) delete headers[name];
+      answerText(exchange, answer.status, `${at.host} answered ${answer.status} and said no more`, headers);
+      return;
+    }
+    response.writeHead(answer.status, headers);
+    for (let next = first; !next.done; next = await chunks.next()) {
+      options.onFromMirror(next.value.length);
+      await written(response, next.value, signal);
+    }
+    response.end();
+  } finally {
+    await chunks.return?.();
   }
-  response.writeHead(answer.status, headers);
-  for await (const chunk of answer.body) {
-    options.onFromMirror(chunk.length);
-    await written(response, chunk, signal);
-  }
-  response.end();
 }
 
 function requestFields({ request }: Exchange, userinfo: string | undefined): Record<string, string> {
@@ -88,8 +99,4 @@ function requestFields({ request }: Exchange, userinfo: string | undefined): Rec
     fields.authorization = `Basic ${Buffer.from(userinfo).toString('base64')}`;
   }
   return fields;
-}
-
-async function leave(body: AsyncIterable<Uint8Array>): Promise<void> {
-  await body[Symbol.asyncIterator]().return?.();
 }

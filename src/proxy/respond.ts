@@ -8,7 +8,9 @@ import type { Content } from '../acquire/content.ts';
 import { answerText } from './answer-text.ts';
 import { type Selection, select } from './conditional.ts';
 import { type Exchange, field } from './exchange.ts';
+import { GrowingBody } from './growing-body.ts';
 import { flushed, written } from './send-body.ts';
+import { whileMoving } from './while-moving.ts';
 
 /** Measured with 128 KiB to 1 MiB: beyond this nothing is gained, below it each byte costs more. */
 const CHUNK_BYTES = 512 * 1024;
@@ -19,6 +21,8 @@ export interface RespondOptions {
   readonly via: string;
   /** Told of bytes that came out of the store. */
   readonly onFromStore: (bytes: number) => void;
+  /** When bytes of it last came from anywhere, by the system's clock; undefined where nobody knows. */
+  readonly movedMs: () => number | undefined;
 }
 
 /** Takes over `content`. Rejects when the answer can't be completed: the caller tells so, or cuts what has begun. */
@@ -43,23 +47,26 @@ export async function respond(exchange: Exchange, content: Content, options: Res
   }
   // The first byte is awaited before the head is sent: until then a failure can still be told.
   if (selection.from < selection.to && file.available <= selection.from) {
-    await file.waitBeyond(selection.from, signal);
+    const wait = (until: AbortSignal) => file.waitBeyond(selection.from, until);
+    await whileMoving(wait, { name: options.path, movedMs: options.movedMs, signal });
   }
+  // It goes out with the first bytes.
   response.writeHead(selection.status, headers);
-  await sendRange(exchange, file, selection, options.onFromStore);
+  await sendRange(exchange, file, selection, options);
 }
 
 async function sendRange(
   { response, signal }: Exchange,
   file: Content,
   { from, to }: { readonly from: number; readonly to: number },
-  onFromStore: (bytes: number) => void,
+  { path: name, onFromStore, movedMs }: RespondOptions,
 ): Promise<void> {
+  using growing = new GrowingBody(file, { to, name, movedMs, signal });
   const reused = file.readInto && to - from > CHUNK_BYTES ? Buffer.allocUnsafeSlow(CHUNK_BYTES) : undefined;
   let offset = from;
   while (offset < to) {
-    const available = file.available > offset ? file.available : await file.waitBeyond(offset, signal);
-    const length = Math.min(CHUNK_BYTES, available - offset, to - offset);
+    const ready = file.available >= to ? to : await growing.readyBeyond(offset);
+    const length = Math.min(CHUNK_BYTES, ready - offset);
     const chunk = reused ? readInto(file, offset, reused.subarray(0, length)) : file.read(offset, length);
     if (chunk.length === 0) throw new RangeError(`no byte could be read at ${offset}`);
     offset += chunk.length;

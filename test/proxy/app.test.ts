@@ -55,6 +55,7 @@ async function bench(content?: FakeContent | Error, parts: Partial<ProxyParts> =
       isHere: (address) => address === '127.0.0.1',
     },
     isKnown: ({ host }) => policy.isKnown({ scheme: 'http', host }) && host !== '127.0.0.1',
+    movedMs: () => undefined,
     count: {
       fromStore: (bytes) => {
         counted.fromStore += bytes;
@@ -238,7 +239,7 @@ describe('createProxyApp() for a file of the catalogue', () => {
   test('sends memory that it uses again unchanged, to slow clients and behind slow answers', async () => {
     const bytes = Buffer.from(Uint32Array.from({ length: 1_500_000 }, (_, i) => i).buffer);
     const slow = new FakeContent('slow', { available: 0 });
-    const contents = [0, 1].map(() => new FakeContent(bytes, { available: 10 }));
+    const contents = [0, 1].map(() => new FakeContent(bytes, { available: 74 }));
     for (const content of contents) content.readInto = (offset, target) => content.fill(offset, target);
     const all = [slow, ...contents];
     const acquire = { open: async (_: Entry, at: Location) => all[Number(at.path.slice(2))] as FakeContent };
