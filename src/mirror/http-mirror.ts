@@ -119,7 +119,13 @@ export class HttpMirror implements Mirror {
     let hop: Hop = { at, url: locationUrl(at) + (query ? `?${query}` : ''), method, headers: sent, signal };
     for (;;) {
       seen.add(hop.url);
-      const answer = await this.#ask(hop);
+      const answer = await this.#ask(hop).catch((error: unknown) => {
+        // A refusal is final; that a mirror leads astray (a captive portal does) may pass.
+        if (hop.at === at || !(error instanceof RefusedError)) throw error;
+        throw new UnavailableError(`could not fetch ${nameOf(at)}: it redirects: ${error.message}`, {
+          cause: error,
+        });
+      });
       const target = REDIRECT_STATUS.has(answer.status) ? answer.headers.get('location') : null;
       if (target === null) return answer;
       await answer.body.return();
