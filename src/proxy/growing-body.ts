@@ -92,7 +92,7 @@ export class GrowingBody implements Disposable {
     if (quietMs < dripMs / 2) return undefined;
     const isMoving = nowMs - (movedMs() ?? this.#gaveMs) < stillMs;
     if (isMoving && this.#file.available > offset) return offset + 1;
-    if (quietMs + dripMs <= stillMs) return undefined;
+    if (isMoving && quietMs + dripMs <= stillMs) return undefined;
     throw new UnavailableError(`could not get the rest of ${name}: nothing comes any more`, {
       timedOut: true,
     });
