@@ -6,6 +6,7 @@ import { accessSync, constants, mkdirSync, readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import packageJson from '../package.json' with { type: 'json' };
 import { Acquirer } from './acquire/acquirer.ts';
+import { Ahead } from './acquire/ahead.ts';
 import type { FlightParts } from './acquire/flight-parts.ts';
 import { Hasher } from './acquire/hasher.ts';
 import { Importer } from './acquire/importer.ts';
@@ -17,6 +18,7 @@ import { type Entry, type Location, locationName } from './archive/entry.ts';
 import { Refresh } from './archive/refresh.ts';
 import type { ReleaseSummary } from './archive/release-summary.ts';
 import { parseShareRule } from './archive/sharing.ts';
+import { findUpgrades } from './archive/upgrades.ts';
 import { DEFAULT_WAN_UPLOAD, SETTINGS, type Settings } from './config/settings.ts';
 import { Dht } from './discovery/dht.ts';
 import { Lsd } from './discovery/lsd.ts';
@@ -313,6 +315,18 @@ export async function startDaemon(settings: Settings, sockets: readonly number[]
   };
   join();
   stack.defer(catalogue.onChange(join));
+  if (lists && settings.dpkgStatus !== 'none') {
+    const ahead = stack.use(
+      new Ahead({
+        swarms,
+        clock,
+        isHere: (key) => store.stat(key) !== undefined,
+        find: () => upgrades(settings.dpkgStatus, lists.packages(), catalogue, stopping.signal),
+      }),
+    );
+    stack.defer(catalogue.onChange(() => ahead.changed()));
+    ahead.changed();
+  }
   for (const peer of settings.peers) swarms.give(peer);
 
   const owned = stack.move();
@@ -477,6 +491,24 @@ function readDtorrent(path: string): Dtorrent {
   } catch (cause) {
     throw new ConfigError(`could not read ${path}: ${(cause as Error).message}`, { cause });
   }
+}
+
+/** What the catalogue knows of the upgrades that apt's lists have for what is installed. */
+async function upgrades(
+  status: string,
+  packages: ReturnType<AptLists['packages']>,
+  catalogue: Catalogue,
+  signal: AbortSignal,
+): Promise<Entry[]> {
+  if (packages.length === 0 || catalogue.identities().length === 0) return [];
+  const paths = packages.map(({ path }) => path);
+  const entries: Entry[] = [];
+  for (const { list, path } of await findUpgrades(status, paths, signal)) {
+    const base = packages[list]?.base;
+    const entry = base && (await catalogue.lookup({ ...base, path: `${base.path}/${path}` }));
+    if (entry) entries.push(entry);
+  }
+  return entries;
 }
 
 const INDEX_NAME = /\/(?:by-hash\/[^/]+\/[^/]+|(?:Packages|Sources)(?:\.[a-z0-9]+)?|[^/]+\.diff\/Index)$/;

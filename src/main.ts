@@ -17,6 +17,9 @@ if (!Bun.isMainThread) {
 } else if (argv[0] === 'internal-index') {
   const { runInternalIndex } = await import('./archive/build-table.ts');
   process.exitCode = await runInternalIndex(argv.slice(1));
+} else if (argv[0] === 'internal-upgrades') {
+  const { runInternalUpgrades } = await import('./archive/upgrades.ts');
+  process.exitCode = await runInternalUpgrades(argv.slice(1));
 } else {
   const { runCommandLine } = await import('./commands/command-line.ts');
   const { COMMANDS } = await import('./commands/commands.ts');

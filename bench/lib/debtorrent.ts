@@ -64,6 +64,8 @@ export class BenchNode implements AsyncDisposable {
           '--no-dht',
           '--apt-lists',
           'none',
+          '--dpkg-status',
+          'none',
           '--allow-upstream',
           mirror,
           '--share',

@@ -131,6 +131,8 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
     if (entry.swarms.length > 0) {
       this.#want = parts.swarms.look(entry, this);
       this.crowd = new Crowd(this.#want, parts.swarms, parts.clock);
+      // It may have been wanted ahead.
+      for (const offer of [...this.#want.offers.values()]) this.offered(offer);
     }
     if (this.pieces.count === 0) this.#check();
     else if (this.#bytes.kept.isEmpty) this.#plan();

@@ -12,6 +12,7 @@ import type { Clock } from '../lib/clock.ts';
 import { log } from '../lib/log.ts';
 import { httpsHosts } from './apt-sources.ts';
 import type { Location } from './entry.ts';
+import { releasePlace } from './held-release.ts';
 import { type ListedArchive, listedArchives } from './list-name.ts';
 import type { Validators } from './new-release.ts';
 import { MAX_RELEASE_BYTES } from './release.ts';
@@ -37,6 +38,8 @@ const WAIT_MS = 10_000;
 /** As many Releases as a catalogue holds, and a good deal of indexes of each. */
 const MAX_ARCHIVES = 64;
 const MAX_INDEXES = 1024;
+/** The lists of files come after the other fields. */
+const RELEASE_HEAD_CHARS = 16 << 10;
 
 const diary = log.withTag('archive');
 
@@ -73,6 +76,21 @@ export class AptLists implements Disposable {
     await Promise.race([this.#looking ?? this.#look(), timeUp]);
     cancel();
     return true;
+  }
+
+  /**
+   * The Packages among the lists, with the archive's base that their paths are relative to; those that apt takes nothing
+   * from by itself (NotAutomatic: backports, experimental) left out.
+   */
+  packages(): { readonly base: Location; readonly path: string }[] {
+    const { directory } = this.#options;
+    return this.#archives.flatMap(({ at, release, indexes }) => {
+      const place = releasePlace(at);
+      const names = [...indexes].filter(([, stem]) => stem.endsWith('Packages'));
+      if (place === undefined || names.length === 0 || isNotAutomatic(join(directory, release))) return [];
+      const base = { ...at, path: place.base.slice(at.host.length) };
+      return names.map(([name]) => ({ base, path: join(directory, name) }));
+    });
   }
 
   /** All that is to be read is in use, or refused. Never rejects. */
@@ -179,6 +197,14 @@ export class AptLists implements Disposable {
     const mark = `${ino} ${size} ${mtimeMs}`;
     if (this.#seen.get(name) === mark) return false;
     this.#seen.set(name, mark);
+    return true;
+  }
+}
+
+function isNotAutomatic(path: string): boolean {
+  try {
+    return /^NotAutomatic:[ \t]*yes/im.test(readFileSync(path, 'latin1').slice(0, RELEASE_HEAD_CHARS));
+  } catch {
     return true;
   }
 }

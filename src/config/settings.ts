@@ -24,6 +24,8 @@ export interface Settings {
   readonly cacheLimitBytes: number;
   /** "none": they are not read. */
   readonly aptLists: string;
+  /** "none": nothing is asked for ahead of apt. */
+  readonly dpkgStatus: string;
   readonly peers: readonly HostPort[];
   readonly trackers: readonly string[];
   readonly torrents: readonly string[];
@@ -139,6 +141,16 @@ export const SETTINGS: { readonly [N in SettingName]: SettingSpec<Settings[N]> }
     initial: '/var/lib/apt/lists',
     parse: text,
     expects: 'a folder, or none',
+  },
+  dpkgStatus: {
+    flag: 'dpkg-status',
+    kind: 'value',
+    valueHint: 'FILE',
+    description:
+      'What is installed here: peers are asked who has the upgrades of it before APT asks; "none" to wait for APT',
+    initial: '/var/lib/dpkg/status',
+    parse: text,
+    expects: 'a file, or none',
   },
   peers: {
     flag: 'peer',

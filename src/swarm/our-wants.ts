@@ -33,6 +33,8 @@ const MIN_ANSWER_WAIT_MS = 100;
 const UNANSWERED_MS = 2_000;
 /** A peer that left this many wants unanswered in a row isn't waited for. */
 const MAX_LEFT_UNANSWERED = 3;
+/** Wants ahead that one peer is asked at a time: half of all that may be open. */
+export const MAX_AHEAD_WANTS = 512;
 /** What the last answer counts in how often one has what we look for. */
 const HISTORY_WEIGHT = 0.1;
 
@@ -73,9 +75,9 @@ export class OurWants {
     return this.#leftUnanswered >= MAX_LEFT_UNANSWERED;
   }
 
-  /** More than it may be asked at once would close the connection. */
-  get isFull(): boolean {
-    return this.#open >= MAX_OPEN_WANTS;
+  /** More than it may be asked at once would close the connection; what is wanted ahead leaves room for the rest. */
+  isFullFor({ isAhead }: Want): boolean {
+    return this.#open >= (isAhead ? MAX_AHEAD_WANTS : MAX_OPEN_WANTS);
   }
 
   /** Wants of one turn of the event loop travel together. */
@@ -85,6 +87,11 @@ export class OurWants {
     this.#batch.push(want);
     // Whoever takes us for a stranger says nothing of a security update that it lacks: that isn't held against it.
     this.#askedMs.set(want.number, want.isSecurity ? undefined : this.#node.clock.nowMs());
+  }
+
+  /** What was wanted ahead is fetched from now on; what wasn't sent yet goes as it is then. */
+  mean(want: Want): void {
+    if (!this.#batch.includes(want)) this.#say({ kind: 'want', first: want.number, keys: [want.key] });
   }
 
   remove(want: Want): void {
@@ -210,11 +217,13 @@ export class OurWants {
     const batch = this.#batch;
     this.#batch = [];
     for (let from = 0; from < batch.length; ) {
-      const first = (batch[from] as Want).number;
+      const { number: first, isAhead } = batch[from] as Want;
       let to = from + 1;
-      while (to < batch.length && to - from < MAX_WANT_KEYS && batch[to]?.number === first + to - from)
-        to += 1;
-      this.#say({ kind: 'want', first, keys: batch.slice(from, to).map((want) => want.key) });
+      const follows = (want: Want | undefined) =>
+        want?.number === first + to - from && want.isAhead === isAhead;
+      while (to < batch.length && to - from < MAX_WANT_KEYS && follows(batch[to])) to += 1;
+      const keys = batch.slice(from, to).map((want) => want.key);
+      this.#say({ kind: 'want', first, keys, ...(isAhead && { ahead: true }) });
       from = to;
     }
   }

@@ -299,9 +299,14 @@ export class Peer implements FramerSink {
 
   /** Looks for a key here; false when this peer can't be asked. Wants of one turn of the event loop travel together. */
   want(want: Want): boolean {
-    if (!this.ready || this.#ourWants.isFull) return false;
+    if (!this.ready || this.#ourWants.isFullFor(want)) return false;
     this.#ourWants.add(want);
     return true;
+  }
+
+  /** What was wanted ahead is fetched from now on. */
+  mean(want: Want): void {
+    if (this.ready) this.#ourWants.mean(want);
   }
 
   unwant(want: Want): void {
@@ -524,7 +529,7 @@ export class Peer implements FramerSink {
         return;
       case 'want':
         this.#introduction.isUploadOnly = false;
-        return this.#theirWants.want(message.first, message.keys);
+        return this.#theirWants.want(message.first, message.keys, message.ahead);
       case 'unwant':
         return this.#theirWants.unwant(message.ranges);
       case 'have':

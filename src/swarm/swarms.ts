@@ -213,6 +213,11 @@ export class Swarms implements PeerNode, AsyncDisposable {
     return this.wants.open(what, seeker, this.readyPeers());
   }
 
+  /** Asks who has it before anybody fetches it; undefined when it is looked for already. */
+  lookAhead(what: Wanted, seeker: Seeker): Want | undefined {
+    return this.wants.openAhead(what, seeker, this.readyPeers());
+  }
+
   /** Until when an answer to this want, or a connection that could answer it, is worth waiting for. */
   answersUntilMs(want: Want): number | undefined {
     const answers = want.answersUntilMs();

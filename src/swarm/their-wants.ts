@@ -47,6 +47,8 @@ export class TheirWants {
   /** Open wants, number → key, and back. */
   readonly #keys = new Map<number, Sha256>();
   readonly #numbers = new Map<Sha256, number>();
+  /** Of those, what it doesn't fetch yet: it is no fellow for it. */
+  readonly #ahead = new Set<Sha256>();
   readonly #claims = new Map<Sha256, Claim>();
   readonly #lately = new SoughtLately();
 
@@ -54,8 +56,9 @@ export class TheirWants {
     this.#host = host;
   }
 
+  /** It fetches it, or is about to. */
   has(key: Sha256): boolean {
-    return this.#numbers.has(key);
+    return this.#numbers.has(key) && !this.#ahead.has(key);
   }
 
   /** It looked for this file and no longer does. */
@@ -73,6 +76,7 @@ export class TheirWants {
     this.#host.keys.closed(this.#keys.size);
     this.#keys.clear();
     this.#numbers.clear();
+    this.#ahead.clear();
     this.#claims.clear();
     for (const key of keys) this.#host.fellowChanged(key);
   }
@@ -80,12 +84,14 @@ export class TheirWants {
   // ---- what the peer says ----
 
   /** Throws ProtocolError for more open wants than may be, and for a number or a key that is open already. */
-  want(first: number, keys: readonly Sha256[]): void {
+  want(first: number, keys: readonly Sha256[], ahead = false): void {
     const { library, uploads } = this.#host;
     const haves: HaveEntry[] = [];
     const none: number[] = [];
     keys.forEach((key, i) => {
       const number = first + i;
+      // What it wanted ahead, it fetches now: it is answered already.
+      if (!ahead && this.#keys.get(number) === key && this.#ahead.delete(key)) return;
       if (this.#keys.size >= MAX_OPEN_WANTS) throw new ProtocolError('too many open wants');
       if (this.#keys.has(number)) throw new ProtocolError(`want number ${number} is in use`);
       if (this.#numbers.has(key)) throw new ProtocolError('one key under two want numbers');
@@ -95,6 +101,7 @@ export class TheirWants {
       }
       this.#keys.set(number, key);
       this.#numbers.set(key, number);
+      if (ahead) this.#ahead.add(key);
       const found = library.find(key, (swarm) => this.#host.shares(swarm));
       if (found === undefined || this.#isHidden(found)) {
         if (!this.#host.isSilentAbout(key)) none.push(number);
@@ -109,7 +116,7 @@ export class TheirWants {
     });
     this.#host.sayHaves(haves);
     if (none.length > 0) this.#host.say({ kind: 'none', ranges: rangesOf(none) });
-    for (const key of keys) this.#host.fellowChanged(key);
+    if (!ahead) for (const key of keys) this.#host.fellowChanged(key);
   }
 
   unwant(ranges: readonly NumberRange[]): void {
@@ -123,8 +130,10 @@ export class TheirWants {
     this.#host.keys.closed(1);
     this.#numbers.delete(key);
     this.#claims.delete(key);
-    this.#lately.add(key);
-    this.#host.fellowChanged(key);
+    if (!this.#ahead.delete(key)) {
+      this.#lately.add(key);
+      this.#host.fellowChanged(key);
+    }
     this.#host.uploads.withdraw(number);
   }
 

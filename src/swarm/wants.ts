@@ -62,16 +62,19 @@ export class Want {
   readonly pieces: Pieces;
   readonly swarms: readonly string[];
   readonly isSecurity: boolean;
-  readonly seeker: Seeker;
+  /** Another's, when what was wanted ahead is fetched. */
+  seeker: Seeker;
+  /** Nobody fetches it yet. */
+  isAhead: boolean;
   readonly offers = new Map<Peer, Offer>();
   /** Peers asked and not yet answered → when we stop waiting for them. */
   readonly unanswered = new Map<Peer, number>();
   readonly asked = new Set<Peer>();
-  readonly openedMs: number;
+  openedMs: number;
   /** Those to be asked yet, the next one last. */
   readonly queue: Peer[] = [];
 
-  constructor(number: number, what: Wanted, seeker: Seeker, openedMs: number) {
+  constructor(number: number, what: Wanted, seeker: Seeker, openedMs: number, isAhead = false) {
     this.number = number;
     this.key = what.key;
     this.pieces = new Pieces(what.sizeBytes);
@@ -79,6 +82,7 @@ export class Want {
     this.isSecurity = what.isSecurity ?? false;
     this.seeker = seeker;
     this.openedMs = openedMs;
+    this.isAhead = isAhead;
   }
 
   /** The latest moment at which an answer that isn't here is still waited for. */
@@ -116,11 +120,38 @@ export class Wants {
     return this.#byNumber.get(number);
   }
 
-  /** `peers`: all that can be asked now; others come by `peerReady`. */
+  /**
+   * `peers`: all that can be asked now; others come by `peerReady`. What was wanted ahead is taken over, with the answers
+   * that have come: the caller looks at its offers.
+   */
   open(what: Wanted, seeker: Seeker, peers: Iterable<Peer>): Want {
+    const ahead = this.#byKey.get(what.key);
+    return ahead?.isAhead ? this.#mean(ahead, seeker, peers) : this.#open(what, seeker, peers, false);
+  }
+
+  /**
+   * Asks who has it though nobody fetches it yet: the answers are here then. Few are asked, no more when time passes, and
+   * no strangers: they would learn what is installed here. Undefined when it is looked for already.
+   */
+  openAhead(what: Wanted, seeker: Seeker, peers: Iterable<Peer>): Want | undefined {
+    return this.#byKey.has(what.key) ? undefined : this.#open(what, seeker, peers, true);
+  }
+
+  #mean(want: Want, seeker: Seeker, peers: Iterable<Peer>): Want {
+    want.seeker = seeker;
+    want.isAhead = false;
+    want.openedMs = this.#clock.nowMs();
+    for (const peer of want.asked) peer.mean(want);
+    want.queue.length = 0;
+    want.queue.push(...this.#inOrder([...peers].filter((peer) => this.#mayAsk(want, peer))));
+    this.#ask(want);
+    return want;
+  }
+
+  #open(what: Wanted, seeker: Seeker, peers: Iterable<Peer>, isAhead: boolean): Want {
     while (this.#next >= LAST_NUMBER || this.#byNumber.has(this.#next))
       this.#next = this.#next >= LAST_NUMBER ? 0 : this.#next + 1;
-    const want = new Want(this.#next, what, seeker, this.#clock.nowMs());
+    const want = new Want(this.#next, what, seeker, this.#clock.nowMs(), isAhead);
     this.#next += 1;
     this.#byNumber.set(want.number, want);
     this.#byKey.set(want.key, want);
@@ -194,7 +225,8 @@ export class Wants {
 
   /** Whether this peer may learn that we look for the file: by being asked, by a claim of ours. */
   mayLearn(want: Want, peer: Peer): boolean {
-    return want.swarms.some((s) => peer.shares(s)) && this.#privacy.mayLearn(peer, want.isSecurity);
+    const isPrivate = want.isSecurity || want.isAhead;
+    return want.swarms.some((s) => peer.shares(s)) && this.#privacy.mayLearn(peer, isPrivate);
   }
 
   #mayAsk(want: Want, peer: Peer): boolean {
@@ -209,7 +241,8 @@ export class Wants {
   /** Asks as many more as it takes. */
   #ask(want: Want): void {
     while (want.queue.length > 0 && this.#isShort(want)) this.#askOne(want, want.queue.pop() as Peer);
-    if (want.queue.length > 0) this.#lookAt(want.openedMs + this.#rounds(want) * ASK_MORE_MS);
+    if (want.queue.length > 0 && !want.isAhead)
+      this.#lookAt(want.openedMs + this.#rounds(want) * ASK_MORE_MS);
   }
 
   #isShort(want: Want): boolean {
@@ -219,8 +252,8 @@ export class Wants {
   }
 
   /** 1 at first, and one more each time that it takes long. */
-  #rounds({ openedMs }: Want): number {
-    return 1 + Math.floor((this.#clock.nowMs() - openedMs) / ASK_MORE_MS);
+  #rounds({ openedMs, isAhead }: Want): number {
+    return isAhead ? 1 : 1 + Math.floor((this.#clock.nowMs() - openedMs) / ASK_MORE_MS);
   }
 
   /** Who is to be asked first comes last. */
@@ -275,6 +308,6 @@ export class Wants {
   }
 }
 
-function firstAsked({ pieces }: Want): number {
-  return pieces.isSingle ? FIRST_ASKED_SMALL : FIRST_ASKED;
+function firstAsked({ pieces, isAhead }: Want): number {
+  return pieces.isSingle && !isAhead ? FIRST_ASKED_SMALL : FIRST_ASKED;
 }

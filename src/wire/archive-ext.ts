@@ -90,8 +90,13 @@ export type ArchiveMessage =
       /** Most bytes of one REQUEST that the sender answers: a multiple of 16 KiB up to 256 KiB. */
       readonly maxRequestBytes: number;
     }
-  /** The sender looks for `keys` and numbers them first, first + 1, … */
-  | { readonly kind: 'want'; readonly first: number; readonly keys: readonly Sha256[] }
+  /** The sender looks for `keys` and numbers them first, first + 1, …; `ahead`: it will fetch them later, perhaps. */
+  | {
+      readonly kind: 'want';
+      readonly first: number;
+      readonly keys: readonly Sha256[];
+      readonly ahead?: boolean;
+    }
   /** unwant: the sender's own want numbers; none: the receiver's. */
   | { readonly kind: 'unwant' | 'none'; readonly ranges: readonly NumberRange[] }
   | { readonly kind: 'have'; readonly entries: readonly HaveEntry[] }
@@ -117,7 +122,9 @@ export function decodeArchiveMessage(payload: Uint8Array): ArchiveMessage | unde
       const first = getNumber(dict, 'n');
       const keys = chunks(getBytes(dict, 'k'), HASH_BYTES, MAX_WANT_KEYS, 'k').map(sha256FromBytes);
       if (first + keys.length > NUMBER_LIMIT) throw new ProtocolError('want numbers too high');
-      return { kind, first, keys };
+      return dict.a === undefined || getInt(dict, 'a', 0, 1) === 0
+        ? { kind, first, keys }
+        : { kind, first, keys, ahead: true };
     }
     case 'unwant':
     case 'none':
@@ -167,7 +174,12 @@ function toDict(message: ArchiveMessage): BInputDict {
     case 'hello':
       return { t, v: message.version, q: message.maxRequestBytes, s: Buffer.concat(message.swarms) };
     case 'want':
-      return { t, n: message.first, k: Buffer.concat(message.keys.map(sha256ToBytes)) };
+      return {
+        t,
+        a: message.ahead ? 1 : undefined,
+        n: message.first,
+        k: Buffer.concat(message.keys.map(sha256ToBytes)),
+      };
     case 'unwant':
     case 'none':
       return { t, r: flatten(message.ranges) };

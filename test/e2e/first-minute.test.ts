@@ -1,5 +1,7 @@
 /** What a node knows that no `apt-get update` has gone through: apt's own lists. */
 import { expect, test } from 'bun:test';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { AptClient } from '../fixtures/apt-client.ts';
 import { bytesOf, expectRight, QUICK } from '../fixtures/archive.ts';
 import { DEBTORRENT } from '../fixtures/daemon.ts';
@@ -116,4 +118,40 @@ test('nobody but a program of this machine can ask a node to import', async () =
   expect((await post({})).status).toBe(403);
   expect((await post({ 'X-DebTorrent': '1', Host: 'evil.example.org' })).status).not.toBe(202);
   expect((await post({ 'X-DebTorrent': '1' })).status).toBe(202);
+});
+
+test('peers are asked who has an upgrade of what is installed before apt asks for it', async () => {
+  using archive = await SignedRepository.build({
+    packages: [
+      { name: 'tiny', version: '1.0-2', payloadBytes: 300 },
+      { name: 'held', version: '1.0-2', payloadBytes: 300 },
+      { name: 'strange', payloadBytes: 300 },
+    ],
+  });
+  await using scene = await Scene.open(archive);
+  using directory = tempDir('dpkg');
+  const status = join(directory.path, 'status');
+  const stanza = (name: string, state: string) =>
+    `Package: ${name}\nStatus: ${state} ok installed\nArchitecture: amd64\nVersion: 1.0-1\n`;
+  writeFileSync(
+    status,
+    [stanza('dpkg', 'install'), stanza('tiny', 'install'), stanza('held', 'hold')].join('\n'),
+  );
+  const first = await scene.seeder(['tiny']);
+  const client = await updatedDirectly(scene);
+  const daemon = await scene.daemon({
+    peers: [first.peerAddress],
+    aptLists: client.lists,
+    dpkgStatus: status,
+  });
+  await eventually('it asks ahead', async () => daemon.log.includes('1 files are asked for ahead'));
+  // Nothing is fetched for that.
+  expect((await daemon.status()).store.files).toBe(0);
+  expect((await first.status()).bytes.uploaded).toBe(0);
+  await eventually('the peer is in the swarm, too', async () =>
+    (await daemon.status()).swarms.some(({ name, peers }) => name.endsWith('amd64') && peers > 0),
+  );
+  await scene.mirror.switchOff();
+  client.goThrough(daemon.proxyUrl);
+  expectRight(archive, await client.download(['tiny']), ['tiny']);
 });

@@ -504,6 +504,39 @@ describe('wants of a peer', () => {
     expect(raw.closed).toBeDefined();
   });
 
+  test('what was wanted ahead is meant when it is wanted again, once, and is not answered again', async () => {
+    await using world = new World();
+    const node = world.node('10.0.0.1');
+    const raw = await greet(world, node);
+    const { key } = poolFile(1).entry;
+    const [peer] = node.swarms.peers();
+    raw.archive({ kind: 'want', first: 1, keys: [key], ahead: true });
+    await world.clock.run(1);
+    const answers = () => raw.allSaid('none').length;
+    expect([peer?.looksFor(key), answers()]).toEqual([false, 1]);
+    await want(world, raw, 1, key);
+    expect([peer?.looksFor(key), answers(), raw.closed]).toEqual([true, 1, undefined]);
+    await want(world, raw, 1, key);
+    expect(raw.closed).toBeDefined();
+  });
+
+  test('what was wanted ahead and not meant was not sought', async () => {
+    await using world = new World();
+    const node = world.node('10.0.0.1');
+    const raw = await greet(world, node);
+    const { key } = poolFile(1).entry;
+    const [peer] = node.swarms.peers();
+    raw.archive({ kind: 'want', first: 1, keys: [key], ahead: true });
+    raw.archive({ kind: 'unwant', ranges: [{ first: 1, count: 1 }] });
+    await world.clock.run(1);
+    expect(peer?.soughtLately(key)).toBe(false);
+    await want(world, raw, 2, key);
+    raw.archive({ kind: 'unwant', ranges: [{ first: 2, count: 1 }] });
+    await world.clock.run(1);
+    expect([peer?.soughtLately(key), raw.closed]).toEqual([true, undefined]);
+    raw.link.close('done');
+  });
+
   test('a key that is open cannot be wanted under another number', async () => {
     await using world = new World();
     const raw = await greet(world, world.node('10.0.0.1'));

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'bun:test';
 import type { PrivacyScope } from '../../src/config/settings.ts';
 import { type Sha256, sha256Of } from '../../src/lib/sha256.ts';
 import { Privacy } from '../../src/swarm/privacy.ts';
+import type { Seeker } from '../../src/swarm/wants.ts';
 import { type MemoryNode, PEER_PORT, type PoolFile, poolFile, SWARM } from '../fixtures/memory-node.ts';
 import { RawPeer } from '../fixtures/raw-peer.ts';
 import { World } from '../fixtures/world.ts';
@@ -58,6 +59,23 @@ describe('Privacy', () => {
     const peers = [stranger, fleet, near];
     expect(peers.map((peer) => privacy.mayLearn(peer, false))).toEqual([...any]);
     expect(peers.map((peer) => privacy.mayLearn(peer, true))).toEqual([...security]);
+  });
+});
+
+describe('what is wanted ahead', () => {
+  test('says what is installed here: no stranger is asked before it is fetched', async () => {
+    await using world = new World();
+    const { node } = scene(world, 20_000);
+    const plain = poolFile(20_000, 7);
+    node.offersAtMirror(plain);
+    const raw = await enter(world, node);
+    const seeker = new Proxy({} as Seeker, { get: () => () => {} });
+    expect(node.swarms.lookAhead(plain.entry, seeker)?.isAhead).toBe(true);
+    await world.clock.run(1_000);
+    expect(keysOf(raw)).toEqual([]);
+    await world.until(node.fetch(plain));
+    expect(keysOf(raw)).toEqual([plain.entry.key]);
+    raw.link.close('done');
   });
 });
 

@@ -23,6 +23,7 @@ const all: ArchiveMessage[] = [
   { kind: 'hello', version: 1, swarms: [hash(1), hash(2)], maxRequestBytes: 262_144 },
   { kind: 'hello', version: 1, swarms: [], maxRequestBytes: 16_384 },
   { kind: 'want', first: 40, keys: [key('a'), key('b'), key('c')] },
+  { kind: 'want', first: 40, keys: [key('a')], ahead: true },
   {
     kind: 'unwant',
     ranges: [
@@ -109,6 +110,7 @@ describe('decodeArchiveMessage()', () => {
     'hello with requests of 16385 bytes': { t: 'hello', v: 1, q: 16_385, s: '' },
     'hello with requests of 0 bytes': { t: 'hello', v: 1, q: 0, s: '' },
     'hello with requests above 256 KiB': { t: 'hello', v: 1, q: 278_528, s: '' },
+    'want with an odd word of being ahead': { t: 'want', n: 0, k: '', a: 2 },
     'want with a torn key': { t: 'want', n: 0, k: new Uint8Array(31) },
     'want with 1025 keys': { t: 'want', n: 0, k: new Uint8Array(1025 * 32) },
     'want with a negative number': { t: 'want', n: -1, k: '' },
