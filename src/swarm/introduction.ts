@@ -237,7 +237,7 @@ export class Introduction {
       requestQueue: REQUEST_QUEUE,
       ...(port !== undefined && { port }),
       ...(yourIp && { yourIp }),
-      ...(wants.size === 0 && { uploadOnly: true }),
+      ...(!wants.areOpen && { uploadOnly: true }),
       ...(info && info.length > 0 && { metadataSizeBytes: info.length }),
     });
     this.#host.send(encodeExtended(EXTENDED_HANDSHAKE_ID, payload));

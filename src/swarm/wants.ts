@@ -93,6 +93,8 @@ export class Want {
   }
 }
 
+const STRANGER = { trusted: false, known: false };
+
 export class Wants {
   readonly #clock: Clock;
   readonly #draw: () => number;
@@ -114,6 +116,13 @@ export class Wants {
   /** How many files are looked for. */
   get size(): number {
     return this.#byNumber.size;
+  }
+
+  /** Whether anything is looked for that everybody may know of: that it is a security update only is nobody's business. */
+  get areOpen(): boolean {
+    for (const { isSecurity } of this.#byNumber.values())
+      if (this.#privacy.mayLearn(STRANGER, isSecurity)) return true;
+    return false;
   }
 
   get(number: number): Want | undefined {

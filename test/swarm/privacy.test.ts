@@ -154,6 +154,29 @@ describe('a security update', () => {
   });
 });
 
+test.each([
+  ['default', true],
+  ['open', undefined],
+] as const)(
+  'scope %s: whoever comes while only that is looked for hears upload_only: %p',
+  async (scope, said) => {
+    await using world = new World();
+    const { file, node } = scene(world, 20_000, scope);
+    node.mirror.latencyMs = 60_000;
+    void node.fetch(file).catch(() => {});
+    await world.clock.run(10);
+    const raw = await enter(world, node);
+    expect(raw.theirs?.uploadOnly).toBe(said);
+    const plain = poolFile(20_000, 7);
+    node.offersAtMirror(plain);
+    void node.fetch(plain).catch(() => {});
+    await world.clock.run(10);
+    const next = await enter(world, node, '203.0.114.9');
+    expect(next.theirs?.uploadOnly).toBeUndefined();
+    for (const each of [raw, next]) each.link.close('done');
+  },
+);
+
 describe('one that comes by itself', () => {
   test('is known, and asked, as soon as a tracker of the operator names where it listens', async () => {
     await using world = new World();
