@@ -173,11 +173,9 @@ export class Refresh {
       throw new UnavailableError(inline ? 'it is not clearsigned' : 'it is clearsigned');
     const held = this.#catalogue.inForce(at);
     const kept = this.#catalogue.kept(at);
-    const known =
-      held !== undefined &&
-      isTrusted(held.verdict) &&
-      kept !== undefined &&
-      Buffer.compare(kept.bytes, bytes) === 0;
+    const form = inline ? 'InRelease' : 'Release';
+    const same = held?.form === form && kept !== undefined && Buffer.compare(kept.bytes, bytes) === 0;
+    const known = same && isTrusted(held.verdict);
     // A plain Release speaks only where the mirror has no InRelease: that is the one whose signature comes with it.
     const second = !inline && held?.form === 'InRelease' && !this.#withoutInRelease.has(directoryName(at));
     if (known || second) {
@@ -185,6 +183,12 @@ export class Refresh {
       return;
     }
     const { text, verdict } = await this.#verify({ release: bytes }, at);
+    if (same) {
+      // Nothing new, but for what its signature is worth: a keyring may have been installed meanwhile.
+      this.#catalogue.keep(at, bytes, validators);
+      if (inline && verdict.status !== held.verdict.status) this.#catalogue.judge(at, verdict);
+      return;
+    }
     const release = parseRelease(text);
     const objection = held && this.#objection(at, held, { release, verdict });
     if (objection !== undefined) {

@@ -235,6 +235,18 @@ describe('Refresh.serve() of a new InRelease', () => {
     expect(verified).toBe(1);
   });
 
+  test('of an archive that nobody trusted neither: what the Release before names is still found by hash', async () => {
+    verdict = { status: 'unknown', reason: 'no key' };
+    mirror.give(IN_RELEASE, fakeInRelease(textOf(FIRST)));
+    await serve(IN_RELEASE);
+    mirror.give(IN_RELEASE, fakeInRelease(textOf(SECOND)));
+    await serve(IN_RELEASE);
+    await serve(IN_RELEASE);
+    const before = new Bun.CryptoHasher('sha256').update(FIRST).digest('hex');
+    const byHash = locationOf(`${DIST}/main/binary-amd64/by-hash/SHA256/${before}`);
+    expect((await catalogue.lookup(byHash))?.key as string).toBe(before);
+  });
+
   test('without a verdict the first time they are', async () => {
     verdict = { status: 'unavailable', reason: 'no gpgv' };
     mirror.give(IN_RELEASE, fakeInRelease(textOf()));
