@@ -1,7 +1,8 @@
 /**
  * The way to the daemon, and whether there is one. It decides when the daemon counts as dead: when it refuses twice, or
- * when a request has been silent and it doesn't even answer for its health. A slow mirror isn't its death, so silence
- * alone says nothing. Dead counts for some seconds, then it is asked again.
+ * when a request has been silent and it doesn't even answer for its health, nor says anything else. A slow mirror isn't
+ * its death, so silence alone says nothing; nor is it when we ourselves are too busy to hear it. A dead one is asked for
+ * its health until it lives.
  */
 import type { Clock } from '../lib/clock.ts';
 import { formatHostPort, type HostPort } from '../lib/host-port.ts';
@@ -20,9 +21,11 @@ export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
 /** Without a byte for this long, the daemon is asked whether it lives. */
 const SILENCE_MS = 1_500;
-/** And so long it may take to say so. */
-const HEALTH_MS = 2_000;
-const DEAD_MS = 10_000;
+/** And so long it may take to say so: in ticks, between which whatever has come is heard. */
+const HEALTH_TICK_MS = 250;
+const HEALTH_TICKS = 8;
+/** A dead one is asked again so often. */
+const DEAD_MS = 1_000;
 /** A daemon that is being restarted refuses for a moment. */
 const REFUSED_AGAIN_MS = 400;
 /** A daemon that lives and is silent has a mirror that hangs: it should have said so by then. */
@@ -37,9 +40,10 @@ export class DaemonLink {
   readonly #base: string;
   readonly #clock: Clock;
   readonly #fetch: Fetch;
-  #deadUntilMs = 0;
-  /** It was dead when last looked at. */
-  #inDoubt = false;
+  #isDead = false;
+  /** When anything last came from it, for whichever request. */
+  #heardMs = Number.NEGATIVE_INFINITY;
+  #reviving: (() => void) | undefined;
   #asking: Promise<boolean> | undefined;
 
   constructor(daemon: HostPort, clock: Clock, fetchIt: Fetch = fetch as Fetch) {
@@ -48,15 +52,17 @@ export class DaemonLink {
     this.#fetch = fetchIt;
   }
 
-  /** False while it counts as dead. */
-  async isThere(): Promise<boolean> {
-    if (this.#clock.nowMs() < this.#deadUntilMs) return false;
-    return !this.#inDoubt || (await this.#isHealthy());
+  get isThere(): boolean {
+    return !this.#isDead;
   }
 
   /** Throws DaemonGone, here and while the body is read; other errors are a cut. */
   async get(target: string, headers: Record<string, string>): Promise<Answer> {
-    const watch = new Watch(this.#clock, () => this.#isHealthy());
+    const watch = new Watch(
+      this.#clock,
+      () => this.#isHealthy(),
+      () => this.#heard(),
+    );
     try {
       const response = await this.#request(target, headers, watch.signal);
       watch.heard();
@@ -76,8 +82,8 @@ export class DaemonLink {
         return await this.#fetch(this.#base + target, init);
       } catch (error) {
         if (signal.aborted || !isRefused(error)) throw error;
-        if (isSecond || this.#clock.nowMs() < this.#deadUntilMs) {
-          this.#isDead();
+        if (isSecond || this.#isDead) {
+          this.#died();
           throw new DaemonGone('nobody listens there', { cause: error });
         }
         await new Promise<void>((resolve) => this.#clock.after(REFUSED_AGAIN_MS, resolve));
@@ -94,8 +100,14 @@ export class DaemonLink {
   }
 
   async #askHealth(): Promise<boolean> {
+    const askedMs = this.#clock.nowMs();
     const abort = new AbortController();
-    const cancel = this.#clock.after(HEALTH_MS, () => abort.abort());
+    let cancel = () => {};
+    const tick = (left: number) => {
+      if (left === 0) abort.abort();
+      else cancel = this.#clock.after(HEALTH_TICK_MS, () => tick(left - 1));
+    };
+    tick(HEALTH_TICKS);
     try {
       const init = {
         signal: abort.signal,
@@ -104,20 +116,31 @@ export class DaemonLink {
         keepalive: false,
       } as RequestInit;
       const { ok } = await this.#fetch(`${this.#base}/healthz`, init);
-      if (ok) this.#inDoubt = false;
-      else this.#isDead();
-      return ok;
+      if (ok) this.#heard();
     } catch {
-      this.#isDead();
-      return false;
+      // Then by what else has come.
     } finally {
       cancel();
     }
+    if (this.#heardMs >= askedMs) return true;
+    this.#died();
+    return false;
   }
 
-  #isDead(): void {
-    this.#inDoubt = true;
-    this.#deadUntilMs = this.#clock.nowMs() + DEAD_MS;
+  #heard(): void {
+    this.#heardMs = this.#clock.nowMs();
+    this.#isDead = false;
+  }
+
+  #died(): void {
+    this.#isDead = true;
+    this.#reviving ??= this.#clock.after(DEAD_MS, () => void this.#revive());
+  }
+
+  async #revive(): Promise<void> {
+    await this.#isHealthy();
+    this.#reviving = undefined;
+    if (this.#isDead) this.#died();
   }
 }
 
@@ -139,13 +162,15 @@ class Watch {
   readonly #abort = new AbortController();
   readonly #clock: Clock;
   readonly #isHealthy: () => Promise<boolean>;
+  readonly #onHeard: () => void;
   #heardMs: number;
   #stopped = false;
   #cancel: (() => void) | undefined;
 
-  constructor(clock: Clock, isHealthy: () => Promise<boolean>) {
+  constructor(clock: Clock, isHealthy: () => Promise<boolean>, onHeard: () => void) {
     this.#clock = clock;
     this.#isHealthy = isHealthy;
+    this.#onHeard = onHeard;
     this.#heardMs = clock.nowMs();
     this.#look(SILENCE_MS);
   }
@@ -156,6 +181,7 @@ class Watch {
 
   heard(): void {
     this.#heardMs = this.#clock.nowMs();
+    this.#onHeard();
   }
 
   /** Nothing more will come. */

@@ -22,7 +22,7 @@ export interface MethodParts {
 }
 
 /** Requests to the daemon under way; what apt gives beyond waits here. */
-const AT_ONCE = 64;
+const AT_ONCE = 32;
 const TICK_MS = 250;
 
 class Item {

@@ -61,7 +61,7 @@ export class Transfer {
     let cut = 'cut';
     for (let tries = 1; tries <= MAX_TRIES; tries += 1) {
       if (tries > 1) await this.#pause(PAUSE_MS);
-      if (!(await this.#link.isThere())) return this.#redirect('the daemon is not there');
+      if (!this.#link.isThere) return this.#redirect('the daemon is not there');
       const result = await this.#once(file.target);
       if (typeof result !== 'string') return result;
       cut = result;
