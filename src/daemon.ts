@@ -290,7 +290,7 @@ export async function startDaemon(settings: Settings, sockets: readonly number[]
       clock,
       addresses: ownHosts,
       changed(how) {
-        log.info(how === 'woke' ? 'this machine was asleep: looking for peers anew' : 'another network');
+        log.info(`${how === 'woke' ? 'this machine was asleep' : 'a new address'}: looking for peers anew`);
         swarms.probeAll();
         portMapping?.askNow();
         trackerClient?.announceNow();

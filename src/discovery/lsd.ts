@@ -132,13 +132,20 @@ export class Lsd implements Disposable {
 
   #refresh(): void {
     const { clock } = this.#options;
-    const before = this.#port.interfaces.join(', ');
+    const before = this.#names();
     if (this.#port.refresh()) this.#schedule.hurry(clock.nowMs());
-    const now = this.#port.interfaces.join(', ');
-    if (now !== before) diary.info(now === '' ? 'no network' : `looking for nodes on ${now}`);
+    const now = this.#names();
+    // A host of containers has another set each time that one starts or ends.
+    const isNews = (now === '') !== (before === '');
+    const line = now === '' ? 'no network' : `looking for nodes on ${now}`;
+    if (now !== before) diary[isNews ? 'info' : 'debug'](line);
     this.#isDeaf = false;
     this.#refreshAfter(now === '' ? REFRESH_NONE_MS : REFRESH_MS);
     this.#plan();
+  }
+
+  #names(): string {
+    return this.#port.interfaces.toSorted().join(', ');
   }
 
   #refreshAfter(delayMs: number): void {
