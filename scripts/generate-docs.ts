@@ -59,6 +59,9 @@ const TAIL = `
   without it the program doesn't start, as anybody could use it. Other machines may ask for known archives, for the hosts
   in this machine's \`sources.list\`, and for what \`--allow-upstream\` names ([apt.md](apt.md#who-may-ask-and-for-what)). On a
   rented server \`lan\` is the provider's network: name addresses instead.
+- Other machines' APT shall find it by itself: \`--findable\`, and \`auto-apt-proxy\` on those machines. It looks for the DNS
+  record \`_apt_proxy._tcp.DOMAIN. IN SRV 0 0 9988 HOST.\`, then for a host named \`apt-proxy\`, then at the gateway and at
+  the machine itself, on port 3142. With apt-cacher-ng on the same machine the port is taken: then the DNS record is the way.
 - A mirror or repository in your own network: \`--allow-upstream\` with its host; and \`--share\` with its Origin or URI,
   if its packages may go to other nodes.
 - Nobody but your own machines may learn what you install: \`--privacy lan\`. Without a setting, strangers (met through

@@ -77,7 +77,9 @@ export async function startDaemon(settings: Settings, sockets: readonly number[]
   await using stack = new AsyncDisposableStack();
   const clock = systemClock;
   const startedMs = clock.nowMs();
-  checkListen(settings.listen, settings.allowClient);
+  const foundAt = settings.findable;
+  for (const listen of foundAt ? [settings.listen, foundAt] : [settings.listen])
+    checkListen(listen, settings.allowClient);
   for (const directory of [settings.cacheDir, settings.stateDir]) makeDirectory(directory);
 
   stack.use(lockStateDir(settings.stateDir));
@@ -206,6 +208,7 @@ export async function startDaemon(settings: Settings, sockets: readonly number[]
   });
   const door = createProxyApp({
     clients,
+    isFoundAt: (port) => port === foundAt?.port,
     isKnown: (at) => policy.isKnown(at),
     movedMs: (at, key) => Math.max(mirror.movedMs(at.host) ?? 0, (key && acquirer.movedMs(key)) ?? 0),
     refresh,
@@ -235,6 +238,7 @@ export async function startDaemon(settings: Settings, sockets: readonly number[]
   });
   const tunnels = new Tunnels({ clients, policy, loopGuard });
   const listens: ListenAt[] = sockets.length > 0 ? sockets.map((fd) => ({ fd })) : [settings.listen];
+  if (foundAt && sockets.length < 2) listens.push(foundAt);
   const servers: ProxyServer[] = [];
   for (const listen of listens) {
     const server = stack.use(await startProxyServer({ listen, door, tunnels }));

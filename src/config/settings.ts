@@ -18,6 +18,8 @@ export interface Settings {
   readonly listen: HostPort;
   /** Addresses, ranges, or "lan". */
   readonly allowClient: readonly string[];
+  /** Where auto-apt-proxy looks for a proxy; undefined = nowhere. */
+  readonly findable: HostPort | undefined;
   readonly peerListen: HostPort;
   readonly cacheDir: string;
   readonly stateDir: string;
@@ -64,6 +66,8 @@ export type SettingName = keyof Settings;
 
 const text = (value: string) => (value === '' ? undefined : value);
 const DEFAULT_TRACKER_PORT = 6969;
+/** apt-cacher-ng's, where auto-apt-proxy looks. */
+const DEFAULT_FINDABLE_PORT = 3142;
 
 function isTrackerUrl(value: string): boolean {
   const url = /^[a-z]+:\/\/[^\s/]+/i.test(value) ? URL.parse(value) : null;
@@ -95,6 +99,16 @@ export const SETTINGS: { readonly [N in SettingName]: SettingSpec<Settings[N]> }
     initial: [],
     parse: (t) => (t === 'lan' || parseAddressRange(t) ? t : undefined),
     expects: 'an address, a range such as 192.168.1.0/24, or lan',
+  },
+  findable: {
+    flag: 'findable',
+    kind: 'optional-value',
+    valueHint: '[HOST:PORT]',
+    description:
+      "Be found by other machines' APT: listen where auto-apt-proxy looks, too (default port 3142, on all IPv4 addresses)",
+    initial: undefined,
+    parse: (t) => parseHostPort(t, { host: '0.0.0.0', port: DEFAULT_FINDABLE_PORT }),
+    expects: 'an address and port such as 0.0.0.0:3142',
   },
   peerListen: {
     flag: 'peer-listen',

@@ -33,6 +33,8 @@ export interface ProxyParts {
   readonly pages: Pages;
   readonly loopGuard: LoopGuard;
   readonly clients: Pick<ClientAccess, 'allows' | 'isHere'>;
+  /** Whether auto-apt-proxy finds us at this port of ours. */
+  isFoundAt?(port: number): boolean;
   /** Whether clients of other machines may ask for what is there. */
   isKnown(at: Location): boolean;
   /** When something last came from that upstream, or of that file from anywhere, by the system's clock. */

@@ -14,6 +14,7 @@ export interface Pages {
   fetch(request: Request, env: { readonly details: boolean }): Response | Promise<Response>;
 }
 
+/** Where we want to be found, `/` has the status by which auto-apt-proxy(1) knows a proxy; a browser shows the page. */
 export async function answerOwnPage(
   exchange: Exchange,
   parts: {
@@ -21,6 +22,7 @@ export async function answerOwnPage(
     readonly path: string;
     readonly loopGuard: LoopGuard;
     readonly clients: Pick<ClientAccess, 'isHere'>;
+    readonly isFoundAt?: (port: number) => boolean;
   },
 ): Promise<void> {
   const { pages, path } = parts;
@@ -32,7 +34,10 @@ export async function answerOwnPage(
   });
   const answer = await pages.fetch(asked, { details: mayHaveDetails(exchange, parts) });
   const body = Buffer.from(await answer.arrayBuffer());
-  response.writeHead(answer.status, { ...Object.fromEntries(answer.headers), 'Content-Length': body.length });
+  const headers = { ...Object.fromEntries(answer.headers), 'Content-Length': body.length };
+  const isWhatTheyLookFor = path === '/' && parts.isFoundAt?.(request.socket.localPort ?? 0);
+  if (isWhatTheyLookFor) response.writeHead(406, 'Usage Information', headers);
+  else response.writeHead(answer.status, headers);
   response.end(isHead ? undefined : body);
 }
 

@@ -564,3 +564,21 @@ describe('createProxyApp() for other machines', () => {
     expect(body.toString()).toContain('"path":"/healthz"');
   });
 });
+
+describe('createProxyApp() where auto-apt-proxy looks', () => {
+  test('GET / has the status and phrase that it knows, and our page as the body; all else is as ever', async () => {
+    await using proxy = await bench(new FakeContent('the package'), { isFoundAt: () => true });
+    using client = await RawClient.open(proxy.port);
+    client.socket.write('GET / HTTP/1.0\r\n\r\n');
+    const text = await client.rest();
+    expect(text).toMatch(/^HTTP\/1\.[01] 406 Usage Information\r\n/);
+    expect(text).toContain('"path":"/"');
+    expect((await proxy.get('/healthz')).status).toBe(200);
+    expect((await proxy.get(TARGET)).body.toString()).toBe('the package');
+  });
+
+  test('elsewhere GET / is a page', async () => {
+    await using proxy = await bench(undefined, { isFoundAt: () => false });
+    expect((await proxy.get('/')).status).toBe(200);
+  });
+});
