@@ -111,6 +111,7 @@ export class FlightOffers {
         latencyMs: peer.latencyMs,
         queuedBytes: peer.queuedBytes,
         silentMs: peer.silentMs(),
+        isUntried: peer.bytesDown === 0,
         waiting: () => peer.waiting(offer),
       });
     }

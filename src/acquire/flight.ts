@@ -23,7 +23,7 @@ import { FlightMirror, type FlightMirrorHost } from './flight-mirror.ts';
 import { FlightOffers } from './flight-offers.ts';
 import type { FlightParts } from './flight-parts.ts';
 import { FlightReader } from './flight-reader.ts';
-import { FlightServable } from './flight-servable.ts';
+import { FlightSharing } from './flight-sharing.ts';
 import { FlightTrust, type FlightTrustHost } from './flight-trust.ts';
 import { landFile, provenLayer } from './landing.ts';
 import type { MirrorLine } from './mirror-lines.ts';
@@ -36,6 +36,7 @@ import {
   NO_SOURCE,
   planFlight,
 } from './plan.ts';
+import { PlanTimer } from './plan-timer.ts';
 import { FROM_MIRROR, FROM_NOBODY, FROM_ROOT, Progress } from './progress.ts';
 
 /** apt gives up after 30 s of silence; the mirror is asked for a few bytes when nothing could be shown for this long. */
@@ -55,8 +56,6 @@ const HOPE_MS = 20_000;
 const RETRY_MIRROR_MS = 5_000;
 /** A flight without readers is kept this long: apt comes back within seconds after a cut. */
 const ORPHAN_MS = 15_000;
-/** What we share of a file is taken back so often; then it is kept to ourselves, as peers take no more new numbers than 16. */
-const MAX_TAKEN_BACK = 8;
 /** A whole that is wrong this often has no source that is right. */
 const MAX_WRONGS = 4;
 
@@ -74,16 +73,16 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
   readonly #bytes: FlightBytes;
   readonly #trust: FlightTrust;
   readonly #offers: FlightOffers;
+  readonly #sharing: FlightSharing;
   readonly #mirror: FlightMirror;
   readonly #line: MirrorLine;
+  readonly #timer: PlanTimer;
   readonly #readers = new Set<FlightReader>();
   readonly #ready = Promise.withResolvers<void>();
   readonly #onEnd: (error?: Error) => void;
   readonly #startedMs: number;
   readonly #startedWallMs: number;
   #want: Want | undefined;
-  #servable: FlightServable | undefined;
-  #takenBack = 0;
   #state: 'flying' | 'checking' | 'landed' | 'failed' = 'flying';
   #landedMs: number | undefined;
   /** What could be read when last looked at, and since when it has been that much. */
@@ -99,9 +98,6 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
   #resuming = false;
   /** Our own bytes are being hashed for a judgement. */
   #judging: Promise<void> | undefined;
-  #planned = false;
-  #wake: (() => void) | undefined;
-  #wakeAtMs = 0;
   #orphan: (() => void) | undefined;
   #bytesFromPeers = 0;
 
@@ -123,6 +119,8 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
     this.#mirror = new FlightMirror(this, parts, line);
     this.#line = line;
     this.#bytes = openFlightBytes(parts.store, parts.hasher, entry.key, this.pieces);
+    this.#sharing = new FlightSharing(this, parts, this.#trust, this.#bytes);
+    this.#timer = new PlanTimer(parts.clock, () => this.#plan());
     this.#startedMs = parts.clock.nowMs();
     this.#startedWallMs = parts.clock.wallMs();
     this.#visibleMs = this.#startedMs;
@@ -227,30 +225,30 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
     if (this.ended) return;
     const isNew = this.#offers.add(offer);
     this.#trust.heard(offer);
-    if (isNew) return this.#planSoon();
+    if (isNew) return this.#timer.soon();
     // In a crowd every piece of everybody is such an event, and many come in one turn of the event loop.
     const isBusy = offer.peer.queuedBytes > 0;
-    this.#planBy(this.#parts.clock.nowMs() + (isBusy ? FELLOWS_MS : NEWS_MS));
+    this.#timer.by(this.#parts.clock.nowMs() + (isBusy ? FELLOWS_MS : NEWS_MS));
   }
 
   gone(offer: Offer): void {
     this.#offers.remove(offer);
     this.#trust.left();
-    this.#planSoon();
+    this.#timer.soon();
   }
 
   answered(): void {
-    this.#planSoon();
+    this.#timer.soon();
   }
 
   fellowsChanged(): void {
     this.crowd?.tellNewcomers();
-    this.#planBy(this.#parts.clock.nowMs() + FELLOWS_MS);
+    this.#timer.by(this.#parts.clock.nowMs() + FELLOWS_MS);
   }
 
   failed(offer: Offer, piece: number): void {
     this.#offers.failed(offer, piece);
-    this.#planSoon();
+    this.#timer.soon();
   }
 
   arrived(offer: Offer, piece: number, bytes: Uint8Array): void {
@@ -258,7 +256,7 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
     const origin = this.pieces.isSingle ? FROM_ROOT : this.#trust.judge(offer, piece, bytes);
     if (origin === FROM_NOBODY) {
       this.#offers.failed(offer, piece);
-      this.#planSoon();
+      this.#timer.soon();
       return;
     }
     if (!this.write(this.pieces.offset(piece), bytes)) return;
@@ -267,10 +265,10 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
     this.progress.have(piece, origin);
     if (this.pieces.isSingle) return this.#check(offer);
     this.#keep(piece, origin === FROM_ROOT && this.#trust.isSigned ? 'signed' : 'peer');
-    this.#shareOn(piece);
+    this.#sharing.piece(piece);
     const isBusy = staysBusy(offer);
     this.moved(!isBusy);
-    if (isBusy) this.#planBy(this.#parts.clock.nowMs() + PIECES_MS);
+    if (isBusy) this.#timer.by(this.#parts.clock.nowMs() + PIECES_MS);
   }
 
   // ---- of what bytes are worth (FlightTrustHost) ----
@@ -285,11 +283,8 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
 
   treeChanged(): void {
     this.#wakeReaders();
-    if (this.#servable) {
-      this.#servable.follow(this.#trust.tree);
-      if (this.#trust.tree) this.#parts.swarms.offer(this.#servable);
-    }
-    this.#planSoon();
+    this.#sharing.treeChanged();
+    this.#timer.soon();
   }
 
   useless(offer: Offer): void {
@@ -298,7 +293,7 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
 
   misled(pieces: readonly number[]): void {
     if (pieces.length === 0) return;
-    this.#takeBackShared();
+    this.#sharing.takeBack();
     const isShown = this.#drop(pieces);
     if (isShown) this.#cutReaders();
     void this.#bytes.restart();
@@ -340,7 +335,7 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
     const origin = this.#trust.resumed(kept);
     if (origin === FROM_NOBODY) return false;
     this.progress.have(kept.index, origin);
-    this.#shareOn(kept.index);
+    this.#sharing.piece(kept.index);
     this.moved(true);
     return true;
   }
@@ -354,20 +349,9 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
 
   // ---- planning ----
 
-  /** Once for all events of this turn of the event loop. */
-  #planSoon(): void {
-    if (this.#planned || this.#state !== 'flying') return;
-    this.#planned = true;
-    queueMicrotask(() => {
-      this.#planned = false;
-      if (this.#state === 'flying') this.#plan();
-    });
-  }
-
   #plan(): void {
-    if (this.#resuming) return;
-    this.#wake?.();
-    this.#wake = undefined;
+    if (this.#resuming || this.#state !== 'flying') return;
+    this.#timer.clear();
     if (!this.#mirror.usable) this.#hope();
     if (this.#state !== 'flying') return;
     this.#trust.review();
@@ -379,23 +363,7 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
     const { clock } = this.#parts;
     const now = clock.nowMs();
     const wakeAtMs = Math.min(decision.wakeAtMs ?? Number.POSITIVE_INFINITY, now + 1_000);
-    this.#wakeBy(Math.max(now + 1, wakeAtMs));
-  }
-
-  /** At that time at the latest. */
-  #planBy(atMs: number): void {
-    if (this.#state === 'flying' && !this.#planned && this.#wake && atMs < this.#wakeAtMs) {
-      this.#wake();
-      this.#wakeBy(atMs);
-    }
-  }
-
-  #wakeBy(atMs: number): void {
-    const { clock } = this.#parts;
-    this.#wakeAtMs = atMs;
-    this.#wake = clock.after(atMs - clock.nowMs(), () => {
-      if (this.#state === 'flying') this.#plan();
-    });
+    this.#timer.set(Math.max(now + 1, wakeAtMs));
   }
 
   /** Nothing has come for a while, whoever says to have it: others may. */
@@ -434,7 +402,7 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
           ? []
           : this.#offers.views(mirror.usable),
       mirror,
-      share: this.#sharing(mirror),
+      share: this.#shareOf(mirror),
     };
   }
 
@@ -456,7 +424,7 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
   }
 
   /** How the mirror is divided, when others look for the same file. */
-  #sharing({ latencyMs, bytesPerSecond, isBusy = false }: MirrorView): FlightView['share'] {
+  #shareOf({ latencyMs, bytesPerSecond, isBusy = false }: MirrorView): FlightView['share'] {
     const { crowd } = this;
     if (!crowd || this.promised || crowd.isEmpty) return undefined;
     const mirrorMs = latencyMs + ((this.entry.sizeBytes - this.progress.haveBytes) / bytesPerSecond) * 1000;
@@ -515,7 +483,7 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
     if (!this.write(from, bytes)) return;
     progress.show(from + bytes.length);
     this.#wakeReaders();
-    this.#planSoon();
+    this.#timer.soon();
   }
 
   #carryOut(decision: Decision): void {
@@ -560,7 +528,7 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
         this.#mirror.fail(
           new UnavailableError(`${this.name}: the mirror's bytes do not match the signed hashes`),
         );
-        this.#planSoon();
+        this.#timer.soon();
         return false;
       }
       if (this.#state !== 'flying') return false;
@@ -568,12 +536,12 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
     this.progress.have(piece, FROM_MIRROR);
     if (this.pieces.isSingle) return true;
     this.#keep(piece, 'mirror');
-    if (this.#parts.swarms.hasPeers) this.#shareOn(piece);
+    if (this.#parts.swarms.hasPeers) this.#sharing.piece(piece);
     return true;
   }
 
   mirrorEnded(): void {
-    this.#planSoon();
+    this.#timer.soon();
   }
 
   write(offset: number, bytes: Uint8Array): boolean {
@@ -597,7 +565,7 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
     this.#bytes.grown(progress.contiguousBytes);
     this.#wakeReaders();
     if (progress.complete) this.#check();
-    else if (isPiece) this.#planSoon();
+    else if (isPiece) this.#timer.soon();
   }
 
   // ---- what is here ----
@@ -612,43 +580,13 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
     for (const reader of this.#readers) reader.advance();
   }
 
-  /** A piece that is verified under a root, or whose hash is known, can be given on while the rest still comes. */
-  #shareOn(piece: number): void {
-    const { library, swarms } = this.#parts;
-    if (this.entry.swarms.length === 0 || this.#takenBack > MAX_TAKEN_BACK) return;
-    if (!this.#servable) {
-      const { words, tree } = this.#trust;
-      this.#servable = new FlightServable(this.entry, this.pieces, this.progress, this.#bytes, words);
-      if (tree) this.#servable.follow(tree);
-      library.grow(this.#servable);
-      swarms.offer(this.#servable);
-    } else if (this.#servable.hasPiece(piece)) {
-      swarms.pieceVerified(this.#servable, piece);
-    }
-  }
-
-  #stopSharing(): void {
-    if (!this.#servable) return;
-    this.#servable.close();
-    this.#parts.library.ungrow(this.entry.key);
-    this.#servable = undefined;
-  }
-
-  /** What was given on may be wrong: all that was said of it is void, and what is asked for next gets new numbers. */
-  #takeBackShared(): void {
-    if (!this.#servable) return;
-    this.#takenBack += 1;
-    this.#stopSharing();
-    this.#parts.swarms.fileGone(this.entry.key);
-  }
-
   // ---- the gate ----
 
   /** All bytes are here: does the whole hold? `giver` gave the only piece. */
   #check(giver?: Offer): void {
     if (this.#state !== 'flying') return;
     this.#state = 'checking';
-    this.#wake?.();
+    this.#timer.clear();
     this.#mirror.stop(new Error('complete'));
     this.#bytes.digest().then(
       (digest) => {
@@ -665,7 +603,7 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
     const { entry, name } = this;
     this.#state = 'landed';
     this.#orphan?.();
-    this.#stopSharing();
+    this.#sharing.stop();
     const layer = this.#trust.provenLayer();
     const lastModifiedMs = this.#mirrorIsWrong ? undefined : this.#mirror.dateMs;
     this.#landedMs = landFile(this.#parts, {
@@ -696,7 +634,7 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
 
   /** The whole SHA-256 doesn't hold: what is least trusted is fetched anew, readers that may have seen it are cut. */
   #wrong(giver: Offer | undefined): void {
-    this.#takeBackShared();
+    this.#sharing.takeBack();
     let dropped = this.#trust.wrongWhole(this.#bytes.kept.resumed);
     // One piece, one giver: it alone contradicts the key that it claimed to have.
     if (giver && this.pieces.isSingle)
@@ -742,9 +680,9 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
   #fail(error: Error): void {
     if (this.ended) return;
     this.#state = 'failed';
-    this.#wake?.();
+    this.#timer.stop();
     this.#orphan?.();
-    this.#stopSharing();
+    this.#sharing.stop();
     this.#mirror.stop(error);
     this.#endWant();
     this.#bytes.kept.release();

@@ -41,6 +41,8 @@ export interface OfferView {
   readonly waiting?: () => ReadonlyMap<number, number>;
   /** How long it has owed us bytes without sending any. */
   readonly silentMs: number;
+  /** Nothing has ever come from it. */
+  readonly isUntried?: boolean;
 }
 
 export interface MirrorView {
@@ -116,6 +118,8 @@ const MIN_WINDOW_BYTES = 1024 * 1024;
 const MIN_STALL_MS = 500;
 /** In a crowd whoever has a piece is asked for it by all of them, and each waits for its turn. */
 const CROWD_STALL_MS = 2_000;
+/** Who never brought anything isn't waited for as long: there are those that never do. */
+const NEWCOMER_STALL_MS = 1_000;
 /** In a crowd each waits for its turn at each, seconds on slow lines: what comes late is no reason to ask for it twice. */
 const MAX_STALL_MS = 8_000;
 /** Who gives a piece to another first says within a second that it may be asked for (docs/protocol.md "Uploads"). */
@@ -142,7 +146,8 @@ export function planFlight(view: FlightView): Decision {
   const mirrorMs = mirror.latencyMs + (remaining / mirror.bytesPerSecond) * 1000;
   const stallMs = stallLimitMs(view, mirrorMs);
   // [5] A peer that stalls is dropped, unless it is all there is.
-  const prompt = offers.filter((o) => o.silentMs < stallMs);
+  const newMs = Math.min(stallMs, NEWCOMER_STALL_MS);
+  const prompt = offers.filter((o) => o.silentMs < (o.isUntried ? newMs : stallMs));
   const live = prompt.length > 0 || mirror.usable ? prompt : offers;
   if (live.length === 0) return withoutPeers(view, offers.length > 0);
 

@@ -213,12 +213,14 @@ describe('planFlight() of one piece', () => {
 describe('planFlight() with peers that stall', () => {
   const silent = { silentMs: 4_000, queuedBytes: MIB, roomBytes: 0 };
 
-  test('in a crowd each waits for its turn: two seconds are no stall', () => {
+  test('in a crowd each waits for its turn: two seconds are no stall, of one that ever brought anything', () => {
     const share = () => ({ run: undefined, untilMs: undefined, why: 'others' });
     const offers = [peer(1, { ...silent, silentMs: 1_500 }), peer(2)];
     const crowd = { ...view({ pieces: '11......', offers }), share };
     expect(asked(planFlight(crowd))).not.toContain('0@2');
     expect(asked(planFlight(view({ pieces: '11......', offers })))).toContain('0@2');
+    const untried = [peer(1, { ...silent, silentMs: 1_500, isUntried: true }), peer(2)];
+    expect(asked(planFlight({ ...crowd, offers: untried }))).toContain('0@2');
   });
 
   test('the mirror takes over what the only one was asked for', () => {
