@@ -319,6 +319,7 @@ export async function startDaemon(settings: Settings, sockets: readonly number[]
   };
   join();
   stack.defer(catalogue.onChange(join));
+  if (settings.importFrom !== 'none') importAtStart(importer, settings.importFrom, lists, stopping.signal);
   if (lists && settings.dpkgStatus !== 'none') {
     const ahead = stack.use(
       new Ahead({
@@ -494,6 +495,22 @@ function readDtorrent(path: string): Dtorrent {
     return decodeDtorrent(readFileSync(path));
   } catch (cause) {
     throw new ConfigError(`could not read ${path}: ${(cause as Error).message}`, { cause });
+  }
+}
+
+/** In the background. Only what can be had without a copy: nobody asked for it just now. */
+function importAtStart(
+  importer: Importer,
+  directory: string,
+  lists: AptLists | undefined,
+  signal: AbortSignal,
+): void {
+  try {
+    void importer.run({ directory, mayCopy: false, before: lists?.read(), signal }).then((outcome) => {
+      log.info(`took in ${outcome.added} of the ${outcome.files} packages in ${directory}`);
+    });
+  } catch (error) {
+    log.warn(`could not import ${directory}: ${(error as Error).message}`);
   }
 }
 

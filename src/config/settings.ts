@@ -26,6 +26,8 @@ export interface Settings {
   readonly cacheLimitBytes: number;
   /** "none": they are not read. */
   readonly aptLists: string;
+  /** "none": nothing is imported at the start. */
+  readonly importFrom: string;
   /** "none": nothing is asked for ahead of apt. */
   readonly dpkgStatus: string;
   readonly peers: readonly HostPort[];
@@ -153,6 +155,16 @@ export const SETTINGS: { readonly [N in SettingName]: SettingSpec<Settings[N]> }
     description:
       'Where APT keeps its lists, read so that packages are known without an update; "none" to leave them',
     initial: '/var/lib/apt/lists',
+    parse: text,
+    expects: 'a folder, or none',
+  },
+  importFrom: {
+    flag: 'import',
+    kind: 'value',
+    valueHint: 'DIR',
+    description:
+      'Packages to take into the cache at each start, as far as it costs no room (hard links), such as those in /var/cache/apt/archives; "none" for none',
+    initial: 'none',
     parse: text,
     expects: 'a folder, or none',
   },

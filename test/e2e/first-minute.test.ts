@@ -92,6 +92,15 @@ test('what apt fetched before is imported by a running node, and given to others
   expectRight(scene.archive, await other.download(QUICK), QUICK);
 });
 
+test('with --import a node takes them in at its start, by hard link', async () => {
+  await using scene = await Scene.open();
+  const client = await updatedDirectly(scene);
+  expectRight(scene.archive, await client.install(['tiny', 'small-a']), ['tiny', 'small-a']);
+  const daemon = await scene.daemon({ aptLists: client.lists, args: ['--import', client.archives] });
+  await eventually('both are in the store', async () => (await daemon.status()).store.files === 2);
+  await eventually('it says so', async () => daemon.log.includes('took in 2 of the 2 packages'));
+});
+
 test('where no node runs, the import is done by the command itself, once', async () => {
   await using scene = await Scene.open();
   using directory = tempDir('import');
