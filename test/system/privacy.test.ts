@@ -11,7 +11,7 @@ import { eventually } from '../fixtures/eventually.ts';
 import { MirrorServer } from '../fixtures/mirror-server.ts';
 import { Network } from '../fixtures/network.ts';
 import { RawPeer } from '../fixtures/raw-peer.ts';
-import { connected, Scene } from '../fixtures/scene.ts';
+import { Scene } from '../fixtures/scene.ts';
 import { SignedRepository } from '../fixtures/signed-repository.ts';
 
 const TRACKER_PORT = 6969;
@@ -66,7 +66,10 @@ test.each(['default', 'open'])(
     const trackers = [`http://${meetingPoint}/announce`];
     const second = await scene.daemon({ machine, trackers, args: ['--privacy', scope] });
     const apt = await scene.apt(second, { prefix: machine.prefix });
-    await connected(second);
+    // In the swarm that the stranger comes into: it is joined when the index has been read.
+    await eventually('the fleet meets in the swarm', async () =>
+      (await second.status()).swarms.some(({ infoHash, peers }) => infoHash === swarm && peers > 0),
+    );
     const raw = await stranger(second, swarm);
     scene.mirror.clearLog();
 
