@@ -20,7 +20,9 @@ LC_ALL=C
 ask() {
   local line
   exec 9<>"/dev/tcp/$host/$port" || return
-  printf 'GET /healthz HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n' "${proxy#http://}" >&9
+  # In one packet: bash sends the first text that it prints line by line, printf each.
+  echo >/dev/null
+  echo -n $'GET /healthz HTTP/1.1\r\nHost: '"${proxy#http://}"$'\r\nConnection: close\r\n\r\n' >&9
   IFS= read -r -u 9 line
   [[ $line == 'HTTP/1.1 200 '* ]] || return
   while IFS= read -r -u 9 line && [[ $line != $'\r' ]]; do

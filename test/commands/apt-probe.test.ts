@@ -79,9 +79,9 @@ describe('the probe, with a daemon that answers', () => {
   test('asks one HTTP request of a health page', async () => {
     let asked = '';
     const serve = (socket: Socket) =>
-      socket.once('data', (data) => {
-        asked = data.toString();
-        socket.end(OURS);
+      socket.on('data', (data) => {
+        asked += data.toString();
+        if (asked.endsWith('\r\n\r\n')) socket.end(OURS);
       });
     await withServer(serve, (port) => probe(port, [HTTP]));
     expect(asked).toMatch(
