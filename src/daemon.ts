@@ -510,7 +510,7 @@ function importAtStart(
       log.info(`took in ${outcome.added} of the ${outcome.files} packages in ${directory}`);
     });
   } catch (error) {
-    log.warn(`could not import ${directory}: ${(error as Error).message}`);
+    log.warn((error as Error).message);
   }
 }
 

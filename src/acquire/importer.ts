@@ -4,7 +4,7 @@
  * unchanged since, by hard link where the store may have one, else by a copy that is hashed again: no other bytes than
  * those whose SHA-256 is the key ever become a file of the store. One run at a time, one file after another.
  */
-import { closeSync, fstatSync, openSync, readdirSync, type Stats } from 'node:fs';
+import { closeSync, type Dirent, fstatSync, openSync, readdirSync, type Stats } from 'node:fs';
 import { join } from 'node:path';
 import type { Entry } from '../archive/entry.ts';
 import { log, quoteRemote } from '../lib/log.ts';
@@ -163,7 +163,7 @@ interface Found {
 
 /** Complete packages only: apt fetches into a folder of its own. */
 function packagesIn(directory: string): Found[] {
-  const names = readdirSync(directory, { withFileTypes: true })
+  const names = entriesOf(directory)
     .filter((found) => found.isFile() && PACKAGE.test(found.name))
     .map(({ name }) => name)
     .sort()
@@ -176,6 +176,14 @@ function packagesIn(directory: string): Found[] {
       return [];
     }
   });
+}
+
+function entriesOf(directory: string): Dirent[] {
+  try {
+    return readdirSync(directory, { withFileTypes: true });
+  } catch (cause) {
+    throw new Error(`could not import ${directory}: ${(cause as Error).message}`, { cause });
+  }
 }
 
 /** Of one inode: neither written to nor replaced. */
