@@ -118,10 +118,13 @@ export class Wants {
     return this.#byNumber.size;
   }
 
-  /** Whether anything is looked for that everybody may know of: that it is a security update only is nobody's business. */
+  /**
+   * Whether anything is looked for that everybody may know of: that it is a security update only, or wanted
+   * ahead, is nobody's business.
+   */
   get areOpen(): boolean {
-    for (const { isSecurity } of this.#byNumber.values())
-      if (this.#privacy.mayLearn(STRANGER, isSecurity)) return true;
+    for (const want of this.#byNumber.values())
+      if (this.#privacy.mayLearn(STRANGER, isConfidential(want))) return true;
     return false;
   }
 
@@ -234,8 +237,7 @@ export class Wants {
 
   /** Whether this peer may learn that we look for the file: by being asked, by a claim of ours. */
   mayLearn(want: Want, peer: Peer): boolean {
-    const isPrivate = want.isSecurity || want.isAhead;
-    return want.swarms.some((s) => peer.shares(s)) && this.#privacy.mayLearn(peer, isPrivate);
+    return want.swarms.some((s) => peer.shares(s)) && this.#privacy.mayLearn(peer, isConfidential(want));
   }
 
   #mayAsk(want: Want, peer: Peer): boolean {
@@ -315,6 +317,11 @@ export class Wants {
     }
     if (Number.isFinite(nextMs)) this.#lookAt(nextMs);
   }
+}
+
+/** Who is asked learns what is installed here, or what fix is lacking: that is not for strangers. */
+function isConfidential({ isSecurity, isAhead }: Want): boolean {
+  return isSecurity || isAhead;
 }
 
 function firstAsked({ pieces, isAhead }: Want): number {

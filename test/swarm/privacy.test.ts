@@ -73,6 +73,7 @@ describe('what is wanted ahead', () => {
     expect(node.swarms.lookAhead(plain.entry, seeker)?.isAhead).toBe(true);
     await world.clock.run(1_000);
     expect(keysOf(raw)).toEqual([]);
+    expect([node.swarms.wants.size, node.swarms.wants.areOpen]).toEqual([1, false]);
     await world.until(node.fetch(plain));
     expect(keysOf(raw)).toEqual([plain.entry.key]);
     raw.link.close('done');
