@@ -164,7 +164,11 @@ export class HttpMirror implements Mirror {
       return this.#answer(hop, response, transfer, letGo);
     } catch (cause) {
       letGo();
-      if (signal.aborted) throw signal.reason;
+      if (signal.aborted) {
+        // Whoever asked may have lost patience a moment before we did.
+        if (clock.nowMs() - askedMs >= headTimeoutMs / 2) this.#health.gaveUp(at.host);
+        throw signal.reason;
+      }
       if (cause instanceof RefusedError) throw cause;
       this.#health.measuredLatency(at.host, Math.max(clock.nowMs() - askedMs, headTimeoutMs / 10));
       if (transfer.signal.aborted) throw transfer.signal.reason;

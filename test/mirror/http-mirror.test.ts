@@ -3,6 +3,8 @@ import type { Location } from '../../src/archive/entry.ts';
 import { UnavailableError } from '../../src/lib/errors.ts';
 import { HttpMirror, type HttpMirrorOptions, userAgentFor } from '../../src/mirror/http-mirror.ts';
 import { UpstreamPolicy } from '../../src/mirror/upstream-policy.ts';
+import { VirtualClock } from '../fixtures/virtual-clock.ts';
+import { errorOf } from '../fixtures/world.ts';
 import { type Asked, rawOrigin } from './raw-origin.ts';
 
 const { signal } = new AbortController();
@@ -125,6 +127,31 @@ describe('HttpMirror.request()', () => {
     const hanging = mirrorOf({ headTimeoutMs: 30 }).request({ at: at(origin.host), signal });
     await expect(hanging).rejects.toMatchObject({ name: 'UnavailableError', timedOut: true });
     await origin.asked[0]?.closed;
+  });
+
+  test('a host that said nothing is waited for less, until it says something', async () => {
+    const clock = new VirtualClock();
+    let isMute = true;
+    await using origin = await rawOrigin(({ reply }) => {
+      if (!isMute) reply(200, 'yes');
+    });
+    const mirror = mirrorOf({ clock });
+    const tookMs = async (until: AbortSignal = signal) => {
+      const fromMs = clock.nowMs();
+      const before = origin.asked.length;
+      const failing = errorOf(mirror.request({ at: at(origin.host), signal: until }));
+      while (origin.asked.length === before) await Bun.sleep(1);
+      await clock.until(failing);
+      return clock.nowMs() - fromMs;
+    };
+    expect([await tookMs(), await tookMs()]).toEqual([10_000, 3_000]);
+    isMute = false;
+    expect(await text((await mirror.request({ at: at(origin.host), signal })).body)).toBe('yes');
+    isMute = true;
+    // Whoever asked gives up first: it counts all the same.
+    const own = new AbortController();
+    clock.after(6_000, () => own.abort(new Error('enough')));
+    expect([await tookMs(own.signal), await tookMs()]).toEqual([6_000, 3_000]);
   });
 
   test('a refused connection ends in UnavailableError with the reason', async () => {
