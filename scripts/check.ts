@@ -30,7 +30,7 @@ const types: Section = { title: 'Types', run: () => command(tool('tsc', '--noEmi
 const layers: Section = { title: 'Layers', run: () => tests('test/layers.test.ts') };
 const units: Section = {
   title: 'Unit tests',
-  run: () => tests(...NOT_UNIT, ...ignoring('test/layers.test.ts')),
+  run: () => tests('--timeout=60000', ...NOT_UNIT, ...ignoring('test/layers.test.ts')),
 };
 const build: Section = {
   title: 'Binary',
