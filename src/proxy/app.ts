@@ -60,7 +60,9 @@ export function createProxyApp(parts: ProxyParts): Door {
       answerText(exchange, 403, text, { Connection: 'close' });
       return;
     }
-    const isOwnPost = request.method === 'POST' && request.url?.startsWith('/api/') === true;
+    // What changes something is for this machine; the page itself asks who exactly sent it.
+    const isHere = clients.isHere(request.socket.remoteAddress);
+    const isOwnPost = isHere && request.method === 'POST' && request.url?.startsWith('/api/') === true;
     if (request.method !== 'GET' && request.method !== 'HEAD' && !isOwnPost) {
       answerText(exchange, 405, 'only GET and HEAD are served here', {
         Allow: 'GET, HEAD',

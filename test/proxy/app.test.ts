@@ -107,6 +107,36 @@ describe('createProxyApp() for a file of the catalogue', () => {
     expect(content.disposals).toBe(1);
   });
 
+  test('sends the head and the first bytes together, of stored files, growing ones, and what is passed through', async () => {
+    await using origin = await rawOrigin(({ reply }) => reply(200, 'passed through'));
+    const stored = new FakeContent('stored');
+    const growing = new FakeContent('growing', { available: 3 });
+    const contents = new Map([
+      ['/stored', stored],
+      ['/growing', growing],
+    ]);
+    const key = sha256Of(new Uint8Array());
+    await using proxy = await bench(undefined, {
+      catalogue: {
+        lookup: async ({ path }) => (contents.has(path) ? { key, sizeBytes: 0, swarms: [] } : undefined),
+      },
+      acquire: { open: async (_, { path }) => contents.get(path) as FakeContent },
+    });
+    for (const [target, body] of [
+      [`/${HOST}/stored`, 'stored'],
+      [`/${HOST}/growing`, 'gro'],
+      [`/${origin.host}/x`, 'passed through'],
+    ] as const) {
+      using client = await RawClient.open(proxy.port);
+      // What comes of one write comes at once, over loopback.
+      const first = new Promise<string>((resolve) =>
+        client.socket.once('data', (data: Buffer) => resolve(data.toString())),
+      );
+      client.get(target);
+      expect(await first).toEndWith(`\r\n\r\n${body}`);
+    }
+  });
+
   test('finds it however the path was written', async () => {
     await using proxy = await bench(new FakeContent('x'));
     await proxy.get(`/${HOST}/debian//pool/./g%2b%2B_1%7e2.deb`);
@@ -547,6 +577,13 @@ describe('createProxyApp() for other machines', () => {
     await using proxy = await bench();
     expect((await ask(proxy.port, '127.0.0.2', '/api/status')).body.toString()).toContain('"details":false');
     expect((await proxy.get('/api/status')).body.toString()).toContain('"details":true');
+  });
+
+  test('lets them change nothing', async () => {
+    await using proxy = await bench();
+    using client = await RawClient.open(proxy.port, '127.0.0.2');
+    client.socket.write('POST /api/import HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n');
+    expect((await client.answer()).status).toBe(405);
   });
 
   test('serves those who are not allowed nothing at all', async () => {
