@@ -70,13 +70,15 @@ export class UpstreamPolicy {
   }
 
   /**
-   * Resolves with the addresses that may be dialled, or with none when the upstream is allowed by name (then whatever
-   * the name means). Throws RefusedError (403) with the flag that would allow it, UnavailableError when the name
+   * Resolves with the addresses that may be dialled, or with none when `--allow-upstream` names it (then whatever the
+   * name means). Throws RefusedError (403) with the flag that would allow it, UnavailableError when the name
    * doesn't resolve.
    */
   async check(at: Location): Promise<readonly string[]> {
-    if (this.allowsByName(at)) return [];
     const { host, port } = hostAndPort(at);
+    if (this.#isAllowed(host, port)) return [];
+    // All its addresses, to be tried in turn: it is an ordinary mirror nearly always.
+    if (this.#inSources(host, port)) return isIP(host) ? [host] : await this.#addresses(host);
     if (port !== 80 && port !== 443) throw refused(at, `port ${port} isn't one of the web's (80, 443)`);
     const addresses = isIP(host) ? [host] : await this.#addresses(host);
     for (const address of addresses) {

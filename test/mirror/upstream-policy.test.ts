@@ -119,9 +119,14 @@ describe("UpstreamPolicy and apt's sources", () => {
   const policy = new UpstreamPolicy(['mine.example'], { inSources, resolve: resolving('10.0.0.9') });
 
   test('what apt asks without us it may ask through us: private addresses and odd ports, as they are named', async () => {
-    for (const host of ['intern.example', 'Intern.Example.', '127.0.0.1:3142', '10.0.0.5'])
-      expect(await policy.check(at(host))).toEqual([]);
-    expect(await policy.check(at('intern.example:8443', 'https'))).toEqual([]);
+    for (const [host, address] of [
+      ['intern.example', '10.0.0.9'],
+      ['Intern.Example.', '10.0.0.9'],
+      ['127.0.0.1:3142', '127.0.0.1'],
+      ['10.0.0.5', '10.0.0.5'],
+    ] as const)
+      expect(await policy.check(at(host))).toEqual([address]);
+    expect(await policy.check(at('intern.example:8443', 'https'))).toEqual(['10.0.0.9']);
     for (const host of ['intern.example:81', '10.0.0.5:8080', '127.0.0.1', 'other.example'])
       await expect(policy.check(at(host))).rejects.toThrow(RefusedError);
   });
