@@ -126,6 +126,8 @@ function confFor(probe: string): string {
   return `// ${OUR_WORDS}, removed by \`debtorrent apt disable\`. Whose own it shall be: delete this line.
 Acquire::http::Proxy-Auto-Detect "${probe}";
 Acquire::https::Proxy-Auto-Detect "${probe}";
+// The method debtorrent+http gets more than ten files at a time; for http it raises the pipeline by one.
+Acquire::Max-Pipeline-Depth "100";
 `;
 }
 

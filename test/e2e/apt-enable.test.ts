@@ -77,6 +77,7 @@ describe('debtorrent apt', () => {
     expect(statSync(probe).mode & 0o777).toBe(0o755);
     expect(await place.dump('Acquire::http::Proxy-Auto-Detect')).toBe(`${probe}\n`);
     expect(await place.dump('Acquire::https::Proxy-Auto-Detect')).toBe(`${probe}\n`);
+    expect(await place.dump('Acquire::Max-Pipeline-Depth')).toBe('100\n');
     const before = [conf, probe].map((path) => statSync(path).ino);
 
     expect((await place.enable(URL)).stdout).toContain('nothing to do');
