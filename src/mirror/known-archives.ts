@@ -38,7 +38,7 @@ const DOMAINS: readonly string[] = [
   // Vendors.
   'apt.postgresql.org',
   'apt.llvm.org',
-  'deb.nodesource.com',
+  'nodesource.com',
   'dl.google.com',
   'download.docker.com',
   'packages.microsoft.com',

@@ -3,7 +3,7 @@ import { locationName } from '../../src/archive/entry.ts';
 import { listedArchives } from '../../src/archive/list-name.ts';
 
 const OPTIONS = {
-  httpsHosts: new Set(['deb.nodesource.com']),
+  httpsHosts: new Set(['apt.example.org']),
   isOwnHost: (host: string) => host === 'localhost:9988',
 };
 const archivesOf = (...names: string[]) => listedArchives(names, OPTIONS);
@@ -16,9 +16,9 @@ describe('listedArchives()', () => {
       'ftp.de.debian.org/debian/dists/bookworm/InRelease',
     ],
     [
-      'deb.nodesource.com_node%5f20.x_dists_nodistro_InRelease',
+      'apt.example.org_node%5f20.x_dists_nodistro_InRelease',
       'https',
-      'deb.nodesource.com/node_20.x/dists/nodistro/InRelease',
+      'apt.example.org/node_20.x/dists/nodistro/InRelease',
     ],
     [
       '127.0.0.1:8080_%7euser_debian_dists_stable_InRelease',
