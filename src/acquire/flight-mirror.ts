@@ -108,6 +108,11 @@ export class FlightMirror {
     };
   }
 
+  /** Peers have brought these: what the mirror brings beside them says less of it (mirror-lines.ts). */
+  peersBrought(bytes: number): void {
+    this.#line.fromPeers(bytes, this.#parts.clock.nowMs());
+  }
+
   /** What this flight's run has been measured to bring; undefined while that says nothing yet. */
   #ownRate(nowMs: number): number | undefined {
     const run = this.#run;

@@ -75,7 +75,6 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
   readonly #offers: FlightOffers;
   readonly #sharing: FlightSharing;
   readonly #mirror: FlightMirror;
-  readonly #line: MirrorLine;
   readonly #timer: PlanTimer;
   readonly #readers = new Set<FlightReader>();
   readonly #ready = Promise.withResolvers<void>();
@@ -117,7 +116,6 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
     this.#trust = new FlightTrust(this, parts);
     this.#offers = new FlightOffers(this.progress, this.#trust, parts.clock);
     this.#mirror = new FlightMirror(this, parts, line);
-    this.#line = line;
     this.#bytes = openFlightBytes(parts.store, parts.hasher, entry.key, this.pieces);
     this.#sharing = new FlightSharing(this, parts, this.#trust, this.#bytes);
     this.#timer = new PlanTimer(parts.clock, () => this.#plan());
@@ -261,7 +259,7 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
     }
     if (!this.write(this.pieces.offset(piece), bytes)) return;
     this.#bytesFromPeers += bytes.length;
-    this.#line.fromPeers(bytes.length, this.#parts.clock.nowMs());
+    this.#mirror.peersBrought(bytes.length);
     this.progress.have(piece, origin);
     if (this.pieces.isSingle) return this.#check(offer);
     this.#keep(piece, origin === FROM_ROOT && this.#trust.isSigned ? 'signed' : 'peer');
