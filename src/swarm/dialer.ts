@@ -5,6 +5,7 @@
  * can't choose our peers for us. Bounded: a stranger can't make it remember or dial more than the limits below.
  * Time-outs are seconds: most addresses of a swarm are dead.
  */
+import { Budget } from '../lib/budget.ts';
 import type { Clock } from '../lib/clock.ts';
 import { formatHostPort, type HostPort } from '../lib/host-port.ts';
 import { Candidate } from './candidate.ts';
@@ -14,6 +15,9 @@ import { betterOf, type Provenance } from './provenance.ts';
 
 const TIMEOUT_MS = 4_000;
 const MAX_DIALLING = 20;
+/** Strangers are dialled so many in a row, and so many a second after that: a router keeps state for each. */
+const STRANGERS_IN_A_ROW = 20;
+const STRANGERS_A_SECOND = 10;
 /** Addresses not given by hand that are remembered. */
 const MAX_CANDIDATES = 1_000;
 /** Of these, named by other peers, in all and by one address group: nobody can fill the memory alone. */
@@ -45,6 +49,7 @@ export interface DialerHost {
 
 export class Dialer {
   readonly #host: DialerHost;
+  readonly #strangers: Budget;
   readonly #candidates = new Map<string, Candidate>();
   #dialling = 0;
   #timer: (() => void) | undefined;
@@ -52,6 +57,7 @@ export class Dialer {
 
   constructor(host: DialerHost) {
     this.#host = host;
+    this.#strangers = new Budget(STRANGERS_IN_A_ROW, STRANGERS_A_SECOND, host.clock.nowMs());
   }
 
   give(at: HostPort): void {
@@ -231,7 +237,9 @@ export class Dialer {
     while (due.size > 0 && this.#dialling < MAX_DIALLING) {
       const candidate = first(due);
       due.delete(candidate);
-      this.#dial(candidate, candidate.pick(candidate.isNear ? ours : wanted), now);
+      // Near ones come first, so whoever is left is a stranger, too.
+      const isDialled = this.#dial(candidate, candidate.pick(candidate.isNear ? ours : wanted), now);
+      if (!isDialled) return Math.min(nextMs, now + 1_000 / STRANGERS_A_SECOND);
     }
     return nextMs;
   }
@@ -243,10 +251,13 @@ export class Dialer {
     return failures + this.#host.draw() + (provenance === 'pex' ? HINT_HANDICAP : 0);
   }
 
-  #dial(candidate: Candidate, infoHash: string | undefined, now: number): void {
+  /** False: no stranger's turn has come yet. Else it is dialled, or put off. */
+  #dial(candidate: Candidate, infoHash: string | undefined, now: number): boolean {
     if (infoHash === undefined) candidate.pause(now);
     else if (!this.#host.mayDial(candidate.at, candidate.provenance)) candidate.postpone(now);
+    else if (!candidate.isNear && !this.#strangers.spend(1, now)) return false;
     else this.#dialNow(candidate, infoHash);
+    return true;
   }
 
   #dialNow(candidate: Candidate, infoHash: string): void {

@@ -52,6 +52,33 @@ function end(dialler: Dialer, link: Link | undefined, useful: boolean): void {
   dialler.ended(link, useful);
 }
 
+describe('Dialer with many addresses at once', () => {
+  const refusing = Array.from({ length: 200 }, (_, i) => ({ host: `198.51.${i % 100}.${i}`, port: 9989 }));
+
+  test('dials 20 strangers in a row and 10 a second after that, however soon they refuse', async () => {
+    const { clock, network, dialler } = scene();
+    for (const at of refusing) dialler.found(at, 's1', 'tracker');
+    await clock.run(1);
+    expect(network.dials).toHaveLength(20);
+    await clock.run(5_000);
+    expect(network.dials.length).toBeWithin(65, 72);
+    await clock.run(15_000);
+    expect(network.dials.length).toBeWithin(200, 222);
+    dialler.stop();
+  });
+
+  test('near ones don’t wait for strangers, nor do those that may not be dialled use their turns up', async () => {
+    const { clock, network, dialler } = scene({ mayDial: ({ host }) => !host.startsWith('198.51.1') });
+    for (const at of refusing) dialler.found(at, 's1', 'tracker');
+    await clock.run(1);
+    dialler.found({ host: '192.168.1.9', port: 9989 }, 's1', 'lan');
+    await clock.run(1);
+    expect(network.dials.at(-1)).toContain('192.168.1.9');
+    expect(network.dials).toHaveLength(21);
+    dialler.stop();
+  });
+});
+
 describe('Dialer with an address given by hand', () => {
   test('dials at once, with growing pauses, and for ever', async () => {
     const { clock, network, dialler, connected, listen } = scene();
