@@ -148,7 +148,7 @@ export async function startDaemon(settings: Settings, sockets: readonly number[]
     landed: (entry, at) => takeIndex(entry, at, catalogue, store),
   };
   const acquirer = stack.use(new Acquirer(parts));
-  const refresh = new Refresh({ catalogue, mirror });
+  const refresh = new Refresh({ catalogue, mirror, count: (trouble) => totals.add(trouble, 1) });
 
   const listed = new ListedFiles();
   const dtorrents = settings.torrents.map(readDtorrent);
@@ -169,6 +169,7 @@ export async function startDaemon(settings: Settings, sockets: readonly number[]
       uptimeMs: () => clock.nowMs() - startedMs,
       bytes: () => totals.all(),
       session: () => totals.session(),
+      troubles: () => totals.troubles(),
       swarms: () =>
         [...identities()].map(([infoHash, identity]) => ({
           infoHash,
@@ -358,7 +359,7 @@ function releaseStatus(release: ReleaseSummary, wallMs: number): ReleaseStatus {
     shared: release.shareable,
     stale: upstream.stale,
     behindSeconds: Math.floor(release.behindMs / 1000),
-    rolledBack: upstream.rollbacks,
+    rolledBack: upstream.rolledBack,
     refused: upstream.refused,
   };
 }

@@ -257,12 +257,11 @@ export class Catalogue implements AsyncDisposable {
   }
 
   /** What the mirror's last answer for a release file was worth; for releases(). */
-  noteUpstream(at: Location, note: 'fresh' | 'stale' | 'rollback' | 'refused'): void {
+  noteUpstream(at: Location, note: 'fresh' | 'stale' | 'rolledBack' | 'refused'): void {
     const notes = this.#releases.at(at)?.upstream;
     if (!notes) return;
     notes.stale = note === 'stale';
-    if (note === 'rollback') notes.rollbacks += 1;
-    if (note === 'refused') notes.refused += 1;
+    if (note === 'rolledBack' || note === 'refused') notes[note] += 1;
   }
 
   releases(): ReleaseSummary[] {

@@ -96,7 +96,7 @@ export interface UpstreamNotes {
   /** Clients were given our copy the last time, as the mirror could not be reached. */
   stale: boolean;
   /** How often it gave an older Release than the one in force. */
-  rollbacks: number;
+  rolledBack: number;
   /** How often it gave one that is worse signed, or can't be read. */
   refused: number;
 }
@@ -121,7 +121,7 @@ export class HeldRelease {
   passedBy: { readonly release: Release; readonly untilMs: number } | undefined;
   shareable = false;
   /** What its mirror did lately, since the start. */
-  readonly upstream: UpstreamNotes = { stale: false, rollbacks: 0, refused: 0 };
+  readonly upstream: UpstreamNotes = { stale: false, rolledBack: 0, refused: 0 };
   /** Which kept file the release was read from. */
   form: 'InRelease' | 'Release';
   readonly files = new Map<ReleaseFileName, KeptFile>();

@@ -37,16 +37,14 @@ export interface RefreshOptions {
   readonly clock?: Clock;
   /** The longest a mirror may say nothing. */
   readonly silenceMs?: number;
+  readonly count?: (trouble: ReleaseTrouble) => void;
 }
 
-export interface RefreshCounts {
-  /** Answers from the copy at hand because the mirror could not be reached. */
-  stale: number;
-  /** Older Releases than the one in force, passed through. */
-  rollbacks: number;
-  /** Releases that don't parse, or are signed worse than the one in force, passed through. */
-  refused: number;
-}
+/**
+ * What APT says nothing of: an answer from the copy at hand because the mirror could not be reached; an older Release
+ * than the one in force; one that doesn't parse, or is signed worse than the one in force. The latter are passed through.
+ */
+export type ReleaseTrouble = 'stale' | 'rolledBack' | 'refused';
 
 const SILENCE_MS = 10_000;
 /** A Release from further in the future than this proves nothing about what is older. */
@@ -54,11 +52,11 @@ const CLOCK_SKEW_MS = 24 * 3600_000;
 const PASSED_ON = new Set([401, 403, 404, 410, 451]);
 
 export class Refresh {
-  readonly counts: RefreshCounts = { stale: 0, rollbacks: 0, refused: 0 };
   readonly #catalogue: Catalogue;
   readonly #fetching: FetchOptions;
   readonly #verify: (signed: SignedRelease, at: Location) => Promise<ReadRelease>;
   readonly #clock: Clock;
+  readonly #counted: (trouble: ReleaseTrouble) => void;
   readonly #rounds = new Map<string, Promise<Outcome>>();
   /** Directories of Releases in force whose mirror said that it has no InRelease (any more). */
   readonly #withoutInRelease = new Set<string>();
@@ -68,6 +66,7 @@ export class Refresh {
     const trust = new Trust();
     this.#verify = options.verify ?? ((signed, at) => trust.verify(signed, at));
     this.#clock = options.clock ?? systemClock;
+    this.#counted = options.count ?? (() => {});
     const { mirror, silenceMs = SILENCE_MS } = options;
     this.#fetching = { mirror, clock: this.#clock, silenceMs };
   }
@@ -222,7 +221,7 @@ export class Refresh {
     if (heldMs === undefined || heldMs > this.#clock.wallMs() + CLOCK_SKEW_MS) return undefined;
     if (isTrusted(given.verdict) && !wasTrusted) return undefined;
     if (givenMs !== undefined && givenMs >= heldMs) return undefined;
-    this.#count(at, 'rollbacks');
+    this.#count(at, 'rolledBack');
     return `it is older (${givenMs === undefined ? 'no date' : new Date(givenMs).toISOString()})`;
   }
 
@@ -236,9 +235,9 @@ export class Refresh {
     this.#catalogue.judge(releaseAt, verdict);
   }
 
-  #count(at: Location, what: keyof RefreshCounts): void {
-    this.counts[what] += 1;
-    this.#catalogue.noteUpstream(at, what === 'rollbacks' ? 'rollback' : what);
+  #count(at: Location, trouble: ReleaseTrouble): void {
+    this.#counted(trouble);
+    this.#catalogue.noteUpstream(at, trouble);
   }
 
   #stillHolds(at: Location): boolean {

@@ -1,5 +1,6 @@
 /**
- * Payload bytes by source, since the first start on this machine and since this start. Counts; decides nothing.
+ * Payload bytes by source, and how often mirrors did what APT says nothing of: since the first start on this machine and
+ * since this start. Counts; decides nothing.
  * Kept in `<stateDir>/totals.json`, written now and then and at the end, atomically; a file that can't be read starts
  * the count anew with a warning.
  */
@@ -8,9 +9,18 @@ import { join } from 'node:path';
 import type { Clock } from '../lib/clock.ts';
 import { log } from '../lib/log.ts';
 
-export const COUNTED = ['fromPeers', 'fromLan', 'fromMirror', 'fromStore', 'uploaded'] as const;
+export const BYTES = ['fromPeers', 'fromLan', 'fromMirror', 'fromStore', 'uploaded'] as const;
+/**
+ * Of Releases: answers from the copy at hand, as the mirror could not be reached; older ones than the one in force; worse
+ * signed ones, and such as can't be read.
+ */
+export const TROUBLES = ['stale', 'rolledBack', 'refused'] as const;
+const COUNTED = [...BYTES, ...TROUBLES];
+
 export type Counted = (typeof COUNTED)[number];
-export type Counts = Record<Counted, number>;
+export type ByteCounts = Record<(typeof BYTES)[number], number>;
+export type TroubleCounts = Record<(typeof TROUBLES)[number], number>;
+type Counts = Record<Counted, number>;
 
 const SAVE_EVERY_MS = 30_000;
 
@@ -18,7 +28,7 @@ export class Totals implements Disposable {
   readonly #file: string;
   readonly #clock: Clock;
   readonly #before: Counts;
-  readonly #session: Counts = zero();
+  readonly #session = zero();
   #cancelSave: (() => void) | undefined;
 
   constructor(stateDir: string, clock: Clock) {
@@ -27,29 +37,39 @@ export class Totals implements Disposable {
     this.#before = this.#read();
   }
 
-  add(what: Counted, bytes: number): void {
-    this.#session[what] += bytes;
+  /** So many bytes, or times, more. */
+  add(what: Counted, more: number): void {
+    this.#session[what] += more;
     this.#cancelSave ??= this.#clock.after(SAVE_EVERY_MS, () => {
       this.#cancelSave = undefined;
       this.#save();
     });
   }
 
-  /** Since the first start. */
-  all(): Counts {
-    const sum = zero();
-    for (const what of COUNTED) sum[what] = this.#before[what] + this.#session[what];
-    return sum;
+  /** Bytes since the first start. */
+  all(): ByteCounts {
+    return pick(BYTES, this.#sum());
   }
 
-  /** Since this start. */
-  session(): Counts {
-    return { ...this.#session };
+  /** Bytes since this start. */
+  session(): ByteCounts {
+    return pick(BYTES, this.#session);
+  }
+
+  /** Since the first start. */
+  troubles(): TroubleCounts {
+    return pick(TROUBLES, this.#sum());
   }
 
   [Symbol.dispose](): void {
     this.#cancelSave?.();
     this.#save();
+  }
+
+  #sum(): Counts {
+    const sum = zero();
+    for (const what of COUNTED) sum[what] = this.#before[what] + this.#session[what];
+    return sum;
   }
 
   #read(): Counts {
@@ -76,7 +96,7 @@ export class Totals implements Disposable {
   #save(): void {
     try {
       const temporary = `${this.#file}.new`;
-      writeFileSync(temporary, `${JSON.stringify(this.all())}\n`);
+      writeFileSync(temporary, `${JSON.stringify(this.#sum())}\n`);
       renameSync(temporary, this.#file);
     } catch (error) {
       log.warn(`could not write ${this.#file}: ${(error as Error).message}`);
@@ -85,5 +105,9 @@ export class Totals implements Disposable {
 }
 
 function zero(): Counts {
-  return { fromPeers: 0, fromLan: 0, fromMirror: 0, fromStore: 0, uploaded: 0 };
+  return Object.fromEntries(COUNTED.map((what) => [what, 0])) as Counts;
+}
+
+function pick<K extends Counted>(names: readonly K[], counts: Counts): Record<K, number> {
+  return Object.fromEntries(names.map((name) => [name, counts[name]])) as Record<K, number>;
 }

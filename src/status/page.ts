@@ -14,6 +14,7 @@ import {
   releaseLine,
   type StatusSnapshot,
   savedShare,
+  troublesLine,
 } from './snapshot.ts';
 import { STYLE } from './style.ts';
 
@@ -108,8 +109,9 @@ ${transfers.slice(0, ROWS_MAX).map(
 )}</table>${more(transfers.length)}</section>`;
 }
 
-function archives({ releases }: StatusSnapshot): Html | string {
+function archives({ releases, troubles }: StatusSnapshot): Html | string {
   if (releases.length === 0) return '';
+  const troubled = troublesLine(troubles);
   return html`<section aria-labelledby="archives"><h2 id="archives">Archives</h2>
 <table><tr><th>archive</th><th>shared</th><th class="n">age</th><th>trouble</th></tr>
 ${releases
@@ -117,7 +119,7 @@ ${releases
   .map(
     (release) =>
       html`<tr><td class="path">${release.name}</td><td>${release.shared ? 'yes' : 'no'}</td><td class="n">${release.ageSeconds === undefined ? '' : formatDuration(release.ageSeconds)}</td><td>${releaseLine(release)}</td></tr>`,
-  )}</table>${more(releases.length)}</section>`;
+  )}</table>${more(releases.length)}${troubled === '' ? '' : html`<p class="soft">${troubled}.</p>`}</section>`;
 }
 
 function swarms({ swarms, dht, lan }: StatusSnapshot): Html {

@@ -22,6 +22,16 @@ export interface ByteTotals {
   readonly uploaded: number;
 }
 
+/** How often mirrors did what APT says nothing of, since the first start on this machine. */
+export interface TroubleTotals {
+  /** Releases from the copy at hand, as the mirror could not be reached. */
+  readonly stale: number;
+  /** Older ones than the one in force. */
+  readonly rolledBack: number;
+  /** Worse signed ones, and such as can't be read. */
+  readonly refused: number;
+}
+
 export interface SwarmStatus {
   /** 40 hexadecimal digits. */
   readonly infoHash: string;
@@ -124,6 +134,7 @@ export interface StatusSnapshot {
   readonly bytes: ByteTotals;
   /** Since this start. */
   readonly session: ByteTotals;
+  readonly troubles: TroubleTotals;
   readonly swarms: readonly SwarmStatus[];
   readonly peers: readonly PeerStatus[];
   readonly banned: readonly BanStatus[];
@@ -144,6 +155,7 @@ export interface StatusParts {
   readonly uptimeMs: () => number;
   readonly bytes: () => ByteTotals;
   readonly session: () => ByteTotals;
+  readonly troubles: () => TroubleTotals;
   readonly swarms: () => Iterable<SwarmStatus>;
   readonly peers: () => Iterable<PeerStatus>;
   readonly lan: () => LanStatus | undefined;
@@ -164,6 +176,7 @@ export function collect(parts: StatusParts): StatusSnapshot {
     uptimeSeconds: Math.floor(parts.uptimeMs() / 1000),
     bytes: parts.bytes(),
     session: parts.session(),
+    troubles: parts.troubles(),
     swarms: [...parts.swarms()],
     peers: [...parts.peers()],
     banned: [...parts.banned()],
@@ -202,6 +215,16 @@ export function releaseLine(release: ReleaseStatus): string {
   ]
     .filter((part) => part !== '')
     .join('; ');
+}
+
+/** "Releases since the first start: 3 from our copy, 1 older than before"; empty when all was well. */
+export function troublesLine({ stale, rolledBack, refused }: TroubleTotals): string {
+  const parts = [
+    stale > 0 ? `${stale} from our copy` : '',
+    rolledBack > 0 ? `${rolledBack} older than before` : '',
+    refused > 0 ? `${refused} bad` : '',
+  ].filter((part) => part !== '');
+  return parts.length === 0 ? '' : `Releases since the first start: ${parts.join(', ')}`;
 }
 
 /** "3 neighbours on eth0, wlan0" */

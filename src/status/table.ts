@@ -12,6 +12,7 @@ import {
   releaseLine,
   type StatusSnapshot,
   savedShare,
+  troublesLine,
 } from './snapshot.ts';
 
 export interface TableOptions {
@@ -54,7 +55,7 @@ export function statusTable(snapshot: StatusSnapshot, { width, colour }: TableOp
 }
 
 function summary(
-  { version, uptimeSeconds, bytes, store, lan, dht, reachability }: StatusSnapshot,
+  { version, uptimeSeconds, bytes, troubles, store, lan, dht, reachability }: StatusSnapshot,
   columns: number,
   paint: Paint,
 ): string[] {
@@ -75,6 +76,7 @@ function summary(
     ...(reachability.state === 'reachable' ? [] : wrapped(reachability.advice, columns)),
     ...(lan ? [fit(`local network: ${lanLine(lan)}`, columns)] : []),
     ...(dht ? [fit(`DHT: ${dhtLine(dht)}`, columns)] : []),
+    ...wrapped(troublesLine(troubles), columns),
   ];
 }
 

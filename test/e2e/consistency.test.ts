@@ -150,8 +150,9 @@ test.each(SHAPES)(
     await expectPackage(newcomer, 'hello', old);
     await expectPackage(newcomer, 'same', place.maker.pool('pool/main/s/same/same_1.0-1_amd64.deb'));
 
-    const [release] = (await place.daemon.status()).releases;
-    expect(release?.rolledBack).toBe(2);
+    const { releases, troubles } = await place.daemon.status();
+    expect(releases[0]?.rolledBack).toBe(2);
+    expect(troubles).toEqual({ stale: 0, rolledBack: 2, refused: 0 });
     expect(place.daemon.log).toContain('it is older');
   },
   60_000,
@@ -193,7 +194,7 @@ test('a mirror that is gone: the copy is served while it is valid, and no longer
   await expectPackage(client, 'hello', hello);
   await place.mirror.switchOff();
   expect(await client.update()).toMatchObject({ code: 0 });
-  expect((await place.daemon.status()).releases[0]).toMatchObject({ stale: true });
+  expect(await place.daemon.status()).toMatchObject({ releases: [{ stale: true }], troubles: { stale: 1 } });
   expect(place.daemon.log).toContain('is served from our copy');
   await eventually(
     'it is no longer valid',

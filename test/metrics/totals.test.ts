@@ -28,6 +28,19 @@ describe('Totals', () => {
     expect(totals.all()).toEqual({ fromPeers: 16, fromLan: 0, fromMirror: 0, fromStore: 0, uploaded: 7 });
   });
 
+  test('counts what mirrors did, over restarts, beside the bytes; a file from before knows nothing of it', () => {
+    using dir = tempDir('totals');
+    writeFileSync(join(dir.path, 'totals.json'), '{"fromPeers": 5}');
+    for (const _ of [1, 2]) {
+      using totals = new Totals(dir.path, new VirtualClock());
+      totals.add('rolledBack', 1);
+      totals.add('stale', 2);
+    }
+    using totals = new Totals(dir.path, new VirtualClock());
+    expect(totals.troubles()).toEqual({ stale: 4, rolledBack: 2, refused: 0 });
+    expect(totals.all()).toEqual({ fromPeers: 5, fromLan: 0, fromMirror: 0, fromStore: 0, uploaded: 0 });
+  });
+
   test('is written now and then, not only at the end, and not while nothing happens', async () => {
     using dir = tempDir('totals');
     const clock = new VirtualClock();

@@ -8,6 +8,7 @@ export const busy: StatusSnapshot = {
   uptimeSeconds: 93_784,
   bytes: { fromPeers: 3 * GIB, fromLan: 2 * GIB, fromMirror: GIB, fromStore: 4 * GIB, uploaded: 5 * GIB },
   session: { fromPeers: 1000, fromLan: 0, fromMirror: 2000, fromStore: 3000, uploaded: 4000 },
+  troubles: { stale: 3, rolledBack: 2, refused: 0 },
   swarms: [{ infoHash: 'ab'.repeat(20), name: 'Debian bookworm amd64', peers: 2 }],
   peers: [
     { address: '192.0.2.7:9989', client: 'DebTorrent 1.2.3', lan: true, bytesDown: 2 * GIB, bytesUp: 10 },
@@ -78,6 +79,7 @@ export const idle: StatusSnapshot = {
   uptimeSeconds: 0,
   bytes: nothing,
   session: nothing,
+  troubles: { stale: 0, rolledBack: 0, refused: 0 },
   swarms: [],
   peers: [],
   banned: [],

@@ -1,5 +1,12 @@
 import { expect, test } from 'bun:test';
-import { collect, reachLine, releaseLine, savedShare, withoutDetails } from '../../src/status/snapshot.ts';
+import {
+  collect,
+  reachLine,
+  releaseLine,
+  savedShare,
+  troublesLine,
+  withoutDetails,
+} from '../../src/status/snapshot.ts';
 import { busy, idle } from './fixtures.ts';
 
 test('collect() gives the names that scripts rely on, in whole seconds', () => {
@@ -8,6 +15,7 @@ test('collect() gives the names that scripts rely on, in whole seconds', () => {
     uptimeMs: () => 1999,
     bytes: () => busy.bytes,
     session: () => busy.session,
+    troubles: () => busy.troubles,
     swarms: () => new Set(busy.swarms),
     peers: () => busy.peers,
     lan: () => busy.lan,
@@ -42,6 +50,14 @@ test('withoutDetails() keeps every name but tells nothing of peers, bans, transf
   expect(seen.reachability).toEqual({ state: 'not reachable', addresses: [], advice: '' });
   expect(seen.lan?.interfaces).toEqual([]);
   expect(seen.bytes).toEqual(busy.bytes);
+});
+
+test('troublesLine() says what mirrors did that APT says nothing of, and nothing when they did none of it', () => {
+  expect(troublesLine(busy.troubles)).toBe(
+    'Releases since the first start: 3 from our copy, 2 older than before',
+  );
+  expect(troublesLine({ stale: 0, rolledBack: 0, refused: 1 })).toBe('Releases since the first start: 1 bad');
+  expect(troublesLine(idle.troubles)).toBe('');
 });
 
 test('savedShare() is what came from peers and store, of all that clients got', () => {

@@ -24,6 +24,7 @@ describe('statusTable()', () => {
     expect(text).toMatch(/bookworm +shared +2 h/);
     expect(text).toContain('no longer valid; the mirror does not answer');
     expect(text).toContain('DHT: 120 nodes; strangers do not reach our UDP port');
+    expect(text).toContain('Releases since the first start: 3 from our copy, 2 older than before');
   });
 
   test('passes no control character of a stranger to the terminal', () => {
