@@ -2,8 +2,6 @@
  * The daemon's assembly: builds every room bottom-up, hands each what it needs of the others, and takes it all down in
  * the opposite order. Nothing is decided here but who knows whom.
  */
-import { accessSync, constants, mkdirSync, readFileSync } from 'node:fs';
-import { networkInterfaces } from 'node:os';
 import packageJson from '../package.json' with { type: 'json' };
 import { Acquirer } from './acquire/acquirer.ts';
 import { Ahead } from './acquire/ahead.ts';
@@ -19,14 +17,24 @@ import { Refresh } from './archive/refresh.ts';
 import type { ReleaseSummary } from './archive/release-summary.ts';
 import { parseShareRule } from './archive/sharing.ts';
 import { findUpgrades } from './archive/upgrades.ts';
-import { DEFAULT_WAN_UPLOAD, SETTINGS, type Settings } from './config/settings.ts';
-import { Dht } from './discovery/dht.ts';
-import { Lsd } from './discovery/lsd.ts';
-import { openLsdSockets } from './discovery/lsd-sockets.ts';
-import { PortMapping, type PortMappingStatus } from './discovery/port-mapping.ts';
+import { SETTINGS, type Settings } from './config/settings.ts';
+import { makeDirectory } from './daemon/make-directory.ts';
+import {
+  configuredTrackers,
+  listenForPeers,
+  openDht,
+  openLsd,
+  openPortMapping,
+  trackersOf,
+  uploadBuckets,
+} from './daemon/meeting-places.ts';
+import { ownAddresses, ownHosts } from './daemon/own-addresses.ts';
+import { readDtorrent } from './daemon/read-dtorrent.ts';
+import type { Dht } from './discovery/dht.ts';
+import type { Lsd } from './discovery/lsd.ts';
 import { Surroundings } from './discovery/surroundings.ts';
-import { TrackerClient, type TrackerList } from './discovery/tracker-client.ts';
-import { type Clock, systemClock } from './lib/clock.ts';
+import { TrackerClient } from './discovery/tracker-client.ts';
+import { systemClock } from './lib/clock.ts';
 import { ConfigError } from './lib/errors.ts';
 import { formatHostPort, type HostPort } from './lib/host-port.ts';
 import { log } from './lib/log.ts';
@@ -46,7 +54,6 @@ import { collect, type ReleaseStatus } from './status/snapshot.ts';
 import { DiskStore } from './store/disk-store.ts';
 import type { Store } from './store/store.ts';
 import { lockStateDir } from './store/store-lock.ts';
-import { isLoopbackAddress } from './swarm/address.ts';
 import { BanFile } from './swarm/ban-file.ts';
 import { Library } from './swarm/library.ts';
 import { LocalNetwork } from './swarm/local-network.ts';
@@ -55,7 +62,6 @@ import { Privacy } from './swarm/privacy.ts';
 import { Reachability } from './swarm/reachability.ts';
 import { Swarms } from './swarm/swarms.ts';
 import { type ArchiveIdentity, swarmInfo, swarmInfoHash, swarmName } from './torrent/archive-identity.ts';
-import { type Dtorrent, decodeDtorrent } from './torrent/dtorrent.ts';
 import { startTracker } from './tracker/server.ts';
 
 export const VERSION: string = packageJson.version;
@@ -364,23 +370,6 @@ function releaseStatus(release: ReleaseSummary, wallMs: number): ReleaseStatus {
   };
 }
 
-function makeDirectory(directory: string): void {
-  try {
-    mkdirSync(directory, { recursive: true });
-  } catch (cause) {
-    throw new ConfigError(`could not make ${directory}: ${(cause as Error).message}; give another folder`, {
-      cause,
-    });
-  }
-  try {
-    accessSync(directory, constants.R_OK | constants.W_OK | constants.X_OK);
-  } catch (cause) {
-    throw new ConfigError(`could not use ${directory}: ${(cause as Error).message}; give another folder`, {
-      cause,
-    });
-  }
-}
-
 function openStore({ cacheDir, cacheLimitBytes }: Settings): DiskStore {
   try {
     return new DiskStore({ cacheDir, limitBytes: cacheLimitBytes });
@@ -391,111 +380,6 @@ function openStore({ cacheDir, cacheLimitBytes }: Settings): DiskStore {
       `could not use the cache in ${cacheDir}: ${reason}; give another with --cache-dir`,
       { cause },
     );
-  }
-}
-
-/** Of this machine's interfaces, with their prefixes. */
-function ownAddresses(): string[] {
-  const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
-  return all.flatMap(({ internal, cidr }) => (internal || cidr === null ? [] : [cidr]));
-}
-
-/** The same without them. */
-function ownHosts(): string[] {
-  return ownAddresses().map((cidr) => cidr.replace(/\/.*$/, ''));
-}
-
-/** One limit for all peers where it was given; else none on the LAN and a modest one beyond. */
-function uploadBuckets({ uploadLimit }: Settings, nowMs: number): { lan: TokenBucket; wan: TokenBucket } {
-  if (uploadLimit !== undefined) {
-    const both = new TokenBucket(uploadLimit, nowMs);
-    return { lan: both, wan: both };
-  }
-  return { lan: new TokenBucket(0, nowMs), wan: new TokenBucket(DEFAULT_WAN_UPLOAD, nowMs) };
-}
-
-/** Both families where the machine has IPv6, else IPv4 only. */
-function listenForPeers(swarms: Swarms, { peerListen }: Settings): HostPort {
-  try {
-    return swarms.listen(peerListen);
-  } catch (error) {
-    if (peerListen.host !== '::' || /in use/.test((error as Error).message)) throw error;
-    return swarms.listen({ host: '0.0.0.0', port: peerListen.port });
-  }
-}
-
-/** None where the operator doesn't want it. */
-function openLsd(
-  settings: Settings,
-  { host, port }: HostPort,
-  swarms: Swarms,
-  clock: Clock,
-): Lsd | undefined {
-  if (!settings.lan) return undefined;
-  const found = (infoHash: string, addresses: readonly HostPort[], isNew: boolean) =>
-    swarms.heard(infoHash, addresses, isNew);
-  return new Lsd({ port, clock, found, open: openLsdSockets(host) });
-}
-
-/** None where strangers have no business, and none without IPv4, which is all that it speaks. */
-function openDht(
-  settings: Settings,
-  { host, port }: HostPort,
-  swarms: Swarms,
-  reachability: Reachability,
-  clock: Clock,
-): Dht | undefined {
-  if (!settings.dht || settings.privacy === 'lan') return undefined;
-  if (host !== '::' && host.includes(':')) return undefined;
-  return new Dht({
-    listen: { host: host === '::' ? '0.0.0.0' : host, port },
-    port: () => reachability.outerPort,
-    bootstrap: settings.dhtBootstrap,
-    stateDir: settings.stateDir,
-    clock,
-    found: (infoHash, addresses) => swarms.found(infoHash, addresses, 'dht'),
-    peersIn: (infoHash) => swarms.peersIn(infoHash),
-  });
-}
-
-/** Not where nobody could come by it: from elsewhere than this machine, or over IPv4. `moved`: the port is another. */
-function openPortMapping(
-  settings: Settings,
-  { host, port }: HostPort,
-  reachability: Reachability,
-  moved: () => void,
-): PortMapping | undefined {
-  const isOpen = host === '::' || (!host.includes(':') && !isLoopbackAddress(host));
-  if (!settings.portMapping || settings.privacy === 'lan' || !isOpen) return undefined;
-  const changed = (status: PortMappingStatus) => {
-    const before = reachability.outerPort;
-    reachability.routerSays(status);
-    if (reachability.outerPort !== before) moved();
-  };
-  return new PortMapping({ port, clock: systemClock, withUdp: settings.dht, changed });
-}
-
-/** Each of the operator's trackers is a place to meet by itself; so is our own. */
-function configuredTrackers({ trackers }: Settings, own: HostPort | undefined): TrackerList[] {
-  const urls = [...trackers];
-  if (own) {
-    const host = own.host === '0.0.0.0' || own.host === '::' ? '127.0.0.1' : own.host;
-    urls.push(`http://${formatHostPort({ host, port: own.port })}/announce`);
-  }
-  return urls.map((url) => ({ tiers: [[url]], isConfigured: true }));
-}
-
-/** A .dtorrent's trackers hear of its own swarms only. */
-function trackersOf(dtorrent: Dtorrent, listed: ListedFiles): TrackerList {
-  const swarms = new Set(listed.identities(dtorrent).map(swarmInfoHash));
-  return { tiers: dtorrent.trackers, isConfigured: false, swarms };
-}
-
-function readDtorrent(path: string): Dtorrent {
-  try {
-    return decodeDtorrent(readFileSync(path));
-  } catch (cause) {
-    throw new ConfigError(`could not read ${path}: ${(cause as Error).message}`, { cause });
   }
 }
 
