@@ -9,7 +9,6 @@ import type { FlightParts } from './acquire/flight-parts.ts';
 import { Hasher } from './acquire/hasher.ts';
 import { Importer } from './acquire/importer.ts';
 import { offerWhole } from './acquire/landing.ts';
-import { ListedFiles } from './acquire/listed-files.ts';
 import { AptLists } from './archive/apt-lists.ts';
 import { Catalogue } from './archive/catalogue.ts';
 import { type Entry, type Location, locationName } from './archive/entry.ts';
@@ -17,28 +16,15 @@ import { Refresh } from './archive/refresh.ts';
 import type { ReleaseSummary } from './archive/release-summary.ts';
 import { parseShareRule } from './archive/sharing.ts';
 import { findUpgrades } from './archive/upgrades.ts';
-import { SETTINGS, type Settings } from './config/settings.ts';
+import type { Settings } from './config/settings.ts';
+import { Archives } from './daemon/archives.ts';
 import { makeDirectory } from './daemon/make-directory.ts';
-import {
-  configuredTrackers,
-  listenForPeers,
-  openDht,
-  openLsd,
-  openPortMapping,
-  trackersOf,
-  uploadBuckets,
-} from './daemon/meeting-places.ts';
-import { ownAddresses, ownHosts } from './daemon/own-addresses.ts';
-import { readDtorrent } from './daemon/read-dtorrent.ts';
-import type { Dht } from './discovery/dht.ts';
-import type { Lsd } from './discovery/lsd.ts';
-import { Surroundings } from './discovery/surroundings.ts';
-import { TrackerClient } from './discovery/tracker-client.ts';
+import { ownAddresses } from './daemon/own-addresses.ts';
+import { SwarmSide } from './daemon/swarm-side.ts';
 import { systemClock } from './lib/clock.ts';
 import { ConfigError } from './lib/errors.ts';
-import { formatHostPort, type HostPort } from './lib/host-port.ts';
+import type { HostPort } from './lib/host-port.ts';
 import { log } from './lib/log.ts';
-import { TokenBucket } from './lib/token-bucket.ts';
 import { Totals } from './metrics/totals.ts';
 import { HttpMirror, userAgentFor } from './mirror/http-mirror.ts';
 import { SourceHosts } from './mirror/source-hosts.ts';
@@ -54,15 +40,9 @@ import { collect, type ReleaseStatus } from './status/snapshot.ts';
 import { DiskStore } from './store/disk-store.ts';
 import type { Store } from './store/store.ts';
 import { lockStateDir } from './store/store-lock.ts';
-import { BanFile } from './swarm/ban-file.ts';
 import { Library } from './swarm/library.ts';
 import { LocalNetwork } from './swarm/local-network.ts';
-import { newPeerId } from './swarm/peer-id.ts';
-import { Privacy } from './swarm/privacy.ts';
-import { Reachability } from './swarm/reachability.ts';
-import { Swarms } from './swarm/swarms.ts';
-import { type ArchiveIdentity, swarmInfo, swarmInfoHash, swarmName } from './torrent/archive-identity.ts';
-import { startTracker } from './tracker/server.ts';
+import { swarmInfoHash } from './torrent/archive-identity.ts';
 
 export const VERSION: string = packageJson.version;
 
@@ -99,37 +79,14 @@ export async function startDaemon(settings: Settings, sockets: readonly number[]
   const mirror = new HttpMirror({ policy, userAgent: userAgentFor(VERSION), via: loopGuard.via });
 
   const library = new Library(store, (fd, pieces) => hasher.layer(fd, pieces));
-  const peerId = newPeerId(VERSION);
-  const downloadBucket = new TokenBucket(settings.downloadLimit, clock.nowMs());
-  const banKeeper = stack.use(new BanFile(settings.stateDir, clock));
-  let peers = settings.peerListen;
-  const reachability = new Reachability({
-    clock,
-    listen: () => peers,
-    ownAddresses: ownHosts,
-    dhtAddress: () => dht?.externalAddress,
-    isPrivate: settings.privacy === 'lan',
-  });
-  const swarms = stack.use(
-    new Swarms({
-      library,
-      peerId,
-      downloadBucket,
-      banKeeper,
-      outside: reachability,
-      strangerCame: (infoHash) => trackerClient?.strangerCame(infoHash),
+  const swarmSide = stack.use(
+    new SwarmSide({
+      ...{ settings, version: VERSION, clock, totals, library },
       // Late: the catalogue is made below.
-      local: new LocalNetwork(clock, settings.lan ? ownAddresses : undefined),
-      privacy: new Privacy(settings.privacy, (key) => catalogue.isSecurity(key)),
-      client: `DebTorrent ${VERSION}`,
-      uploadBuckets: uploadBuckets(settings, clock.nowMs()),
-      moved(direction, bytes, lan) {
-        if (direction === 'up') return totals.add('uploaded', bytes);
-        totals.add('fromPeers', bytes);
-        if (lan) totals.add('fromLan', bytes);
-      },
+      isSecurity: (key) => catalogue.isSecurity(key),
     }),
   );
+  const { swarms, downloadBucket } = swarmSide;
   store.onGone((key) => swarms.fileGone(key));
 
   const catalogue = stack.use(
@@ -156,19 +113,9 @@ export async function startDaemon(settings: Settings, sockets: readonly number[]
   const acquirer = stack.use(new Acquirer(parts));
   const refresh = new Refresh({ catalogue, mirror, count: (trouble) => totals.add(trouble, 1) });
 
-  const listed = new ListedFiles();
-  const dtorrents = settings.torrents.map(readDtorrent);
-  for (const dtorrent of dtorrents) listed.add(dtorrent);
-
-  const listedIdentities = () => dtorrents.flatMap((dtorrent) => listed.identities(dtorrent));
-  const identities = (): Map<string, ArchiveIdentity> => {
-    const all = [...catalogue.identities(), ...listedIdentities()];
-    return new Map(all.map((identity) => [swarmInfoHash(identity), identity]));
-  };
+  const archives = new Archives(catalogue, settings);
+  const { listed } = archives;
   let lists: AptLists | undefined;
-  let dht: Dht | undefined;
-  let trackerClient: TrackerClient | undefined;
-  let lan: Lsd | undefined;
   const status = () =>
     collect({
       version: VERSION,
@@ -176,28 +123,10 @@ export async function startDaemon(settings: Settings, sockets: readonly number[]
       bytes: () => totals.all(),
       session: () => totals.session(),
       troubles: () => totals.troubles(),
-      swarms: () =>
-        [...identities()].map(([infoHash, identity]) => ({
-          infoHash,
-          name: swarmName(identity),
-          peers: swarms.peersIn(infoHash),
-        })),
-      peers: () =>
-        swarms.peers().map((peer) => ({
-          address: formatHostPort(peer.link.remote),
-          client: peer.client,
-          lan: peer.lan,
-          bytesDown: peer.bytesDown,
-          bytesUp: peer.bytesUp,
-        })),
-      lan: () => lan?.status(),
-      banned: () => swarms.banned().map(({ address, reason }) => ({ address, reason })),
+      ...swarmSide.statusParts(archives),
       store: () => store.totals(),
       transfers: () => acquirer.transfers(),
-      reachability: () => reachability.status(),
-      trackers: () => trackerClient?.status() ?? [],
       releases: () => catalogue.releases().map((release) => releaseStatus(release, clock.wallMs())),
-      dht: () => dht?.status(),
     });
 
   const importer = new Importer({
@@ -267,65 +196,7 @@ export async function startDaemon(settings: Settings, sockets: readonly number[]
     );
   }
 
-  peers = listenForPeers(swarms, settings);
-  const portMapping = openPortMapping(settings, peers, reachability, () => {
-    trackerClient?.announceNow();
-    dht?.announceNow();
-  });
-  if (portMapping) stack.use(portMapping);
-  const { withTracker: listen, stateDir } = settings;
-  const tracker = listen && stack.use(await startTracker({ listen, stateDir }));
-  trackerClient = stack.use(
-    new TrackerClient({
-      lists: [
-        ...configuredTrackers(settings, tracker?.address),
-        // Those of a .dtorrent are strangers', whom scope "lan" has nothing to do with.
-        ...(settings.privacy === 'lan' ? [] : dtorrents.map((dtorrent) => trackersOf(dtorrent, listed))),
-      ],
-      peerId,
-      clock,
-      port: peers.port,
-      outerPort: () => reachability.outerPort,
-      sawUs: (address, from) => reachability.sawUs(address, from),
-      found: (infoHash, addresses, { isConfigured }) =>
-        swarms.found(infoHash, addresses, isConfigured ? 'tracker' : 'open-tracker'),
-      totals: () => ({ uploaded: totals.session().uploaded, downloaded: totals.session().fromPeers }),
-    }),
-  );
-  dht = openDht(settings, peers, swarms, reachability, clock);
-  if (dht) stack.use(dht);
-  lan = openLsd(settings, peers, swarms, clock);
-  if (lan) stack.use(lan);
-  stack.use(
-    new Surroundings({
-      clock,
-      addresses: ownHosts,
-      changed(how) {
-        log.info(`${how === 'woke' ? 'this machine was asleep' : 'a new address'}: looking for peers anew`);
-        swarms.probeAll();
-        portMapping?.askNow();
-        trackerClient?.announceNow();
-        dht?.announceNow();
-        lan?.announceNow();
-      },
-    }),
-  );
-  // Whoever looks for an info-hash in the public DHT finds us there, and can guess the names of a company's archive. In
-  // a DHT that the operator chose he meets whom he wants to meet; a .dtorrent was made to be found.
-  const isOwnDht =
-    settings.dhtBootstrap.length > 0 && settings.dhtBootstrap !== SETTINGS.dhtBootstrap.initial;
-  const findable = () =>
-    [...catalogue.identities().filter(({ isPublic }) => isPublic), ...listedIdentities()].map(swarmInfoHash);
-  const join = () => {
-    const own = [...identities()].map(([infoHash, identity]) => ({ infoHash, info: swarmInfo(identity) }));
-    const infoHashes = own.map(({ infoHash }) => infoHash);
-    swarms.join(own);
-    trackerClient?.setSwarms(infoHashes);
-    lan?.setSwarms(infoHashes);
-    dht?.setSwarms(isOwnDht ? infoHashes : findable());
-  };
-  join();
-  stack.defer(catalogue.onChange(join));
+  stack.use(await swarmSide.meet(archives));
   if (settings.importFrom !== 'none') importAtStart(importer, settings.importFrom, lists, stopping.signal);
   if (lists && settings.dpkgStatus !== 'none') {
     const ahead = stack.use(
@@ -344,8 +215,8 @@ export async function startDaemon(settings: Settings, sockets: readonly number[]
   const owned = stack.move();
   return {
     apt,
-    peers,
-    tracker: tracker?.address,
+    peers: swarmSide.peers,
+    tracker: swarmSide.tracker,
     store,
     get isBusy() {
       return servers.some(({ isBusy }) => isBusy);

@@ -1,0 +1,64 @@
+/**
+ * The archives that this node takes part in: those that the catalogue may share, and those of the .dtorrents that the
+ * operator gave. It says which swarms that makes, and which of them anybody may find.
+ */
+import { ListedFiles } from '../acquire/listed-files.ts';
+import type { Catalogue } from '../archive/catalogue.ts';
+import { SETTINGS, type Settings } from '../config/settings.ts';
+import type { TrackerList } from '../discovery/tracker-client.ts';
+import { type ArchiveIdentity, swarmInfoHash } from '../torrent/archive-identity.ts';
+import type { Dtorrent } from '../torrent/dtorrent.ts';
+import { trackersOf } from './meeting-places.ts';
+import { readDtorrent } from './read-dtorrent.ts';
+
+type Chosen = Pick<Settings, 'torrents' | 'privacy' | 'dhtBootstrap'>;
+
+export class Archives {
+  /** What the .dtorrents list. */
+  readonly listed = new ListedFiles();
+  readonly #catalogue: Catalogue;
+  readonly #settings: Chosen;
+  readonly #dtorrents: readonly Dtorrent[];
+
+  /** Throws ConfigError for a .dtorrent that can't be read. */
+  constructor(catalogue: Catalogue, settings: Chosen) {
+    this.#catalogue = catalogue;
+    this.#settings = settings;
+    this.#dtorrents = settings.torrents.map(readDtorrent);
+    for (const dtorrent of this.#dtorrents) this.listed.add(dtorrent);
+  }
+
+  /** The swarms to be in, by info-hash (hexadecimal). */
+  identities(): Map<string, ArchiveIdentity> {
+    const all = [...this.#catalogue.identities(), ...this.#listedIdentities()];
+    return new Map(all.map((identity) => [swarmInfoHash(identity), identity]));
+  }
+
+  /**
+   * Those to be announced in the DHT. Whoever looks for an info-hash in the public one finds us there, and can guess the
+   * names of a company's archive. In a DHT that the operator chose he meets whom he wants to meet; a .dtorrent was made
+   * to be found.
+   */
+  findable(): string[] {
+    const { dhtBootstrap } = this.#settings;
+    const isOwnDht = dhtBootstrap.length > 0 && dhtBootstrap !== SETTINGS.dhtBootstrap.initial;
+    if (isOwnDht) return [...this.identities().keys()];
+    const open = this.#catalogue.identities().filter(({ isPublic }) => isPublic);
+    return [...open, ...this.#listedIdentities()].map(swarmInfoHash);
+  }
+
+  /** What the .dtorrents name; these are strangers', whom scope "lan" has nothing to do with. */
+  trackers(): TrackerList[] {
+    if (this.#settings.privacy === 'lan') return [];
+    return this.#dtorrents.map((dtorrent) => trackersOf(dtorrent, this.listed));
+  }
+
+  /** Called when the swarms to be in may be others. The returned function takes that back. */
+  onChange(listener: () => void): () => void {
+    return this.#catalogue.onChange(listener);
+  }
+
+  #listedIdentities(): ArchiveIdentity[] {
+    return this.#dtorrents.flatMap((dtorrent) => this.listed.identities(dtorrent));
+  }
+}

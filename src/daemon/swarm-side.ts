@@ -1,0 +1,193 @@
+/**
+ * The side of a node that other nodes see: the swarms, and all the ways of meeting in them. Built in two steps, as what
+ * is offered has to be there before anybody comes: first the swarms, then, by meet(), the port for peers, router,
+ * trackers, DHT and local discovery. Nothing is decided here but who knows whom.
+ */
+import type { Settings } from '../config/settings.ts';
+import type { Dht } from '../discovery/dht.ts';
+import type { Lsd } from '../discovery/lsd.ts';
+import { Surroundings } from '../discovery/surroundings.ts';
+import { TrackerClient } from '../discovery/tracker-client.ts';
+import type { Clock } from '../lib/clock.ts';
+import { formatHostPort, type HostPort } from '../lib/host-port.ts';
+import { log } from '../lib/log.ts';
+import type { Sha256 } from '../lib/sha256.ts';
+import { TokenBucket } from '../lib/token-bucket.ts';
+import type { Totals } from '../metrics/totals.ts';
+import type { StatusParts } from '../status/snapshot.ts';
+import { BanFile } from '../swarm/ban-file.ts';
+import type { Library } from '../swarm/library.ts';
+import { LocalNetwork } from '../swarm/local-network.ts';
+import { newPeerId } from '../swarm/peer-id.ts';
+import { Privacy } from '../swarm/privacy.ts';
+import { Reachability } from '../swarm/reachability.ts';
+import { Swarms } from '../swarm/swarms.ts';
+import { swarmInfo, swarmName } from '../torrent/archive-identity.ts';
+import { startTracker } from '../tracker/server.ts';
+import type { Archives } from './archives.ts';
+import {
+  configuredTrackers,
+  listenForPeers,
+  openDht,
+  openLsd,
+  openPortMapping,
+  uploadBuckets,
+} from './meeting-places.ts';
+import { ownAddresses, ownHosts } from './own-addresses.ts';
+
+export interface SwarmSideOptions {
+  readonly settings: Settings;
+  readonly version: string;
+  readonly clock: Clock;
+  readonly totals: Totals;
+  readonly library: Library;
+  /** Whether a security pocket has that content. */
+  readonly isSecurity: (key: Sha256) => boolean;
+}
+
+/** What of the status is about other nodes. */
+type SwarmStatusParts = Pick<
+  StatusParts,
+  'swarms' | 'peers' | 'lan' | 'banned' | 'reachability' | 'trackers' | 'dht'
+>;
+
+export class SwarmSide implements AsyncDisposable {
+  readonly swarms: Swarms;
+  readonly downloadBucket: TokenBucket;
+  /** Where peers come in; what was asked for, until meet(). */
+  peers: HostPort;
+  /** Our own, where there is one. */
+  tracker: HostPort | undefined;
+  readonly #options: SwarmSideOptions;
+  readonly #peerId: Uint8Array;
+  readonly #banKeeper: BanFile;
+  readonly #reachability: Reachability;
+  #trackerClient: TrackerClient | undefined;
+  #dht: Dht | undefined;
+  #lan: Lsd | undefined;
+
+  constructor(options: SwarmSideOptions) {
+    const { settings, clock, library, totals, version, isSecurity } = options;
+    this.#options = options;
+    this.#peerId = newPeerId(version);
+    this.downloadBucket = new TokenBucket(settings.downloadLimit, clock.nowMs());
+    this.#banKeeper = new BanFile(settings.stateDir, clock);
+    this.peers = settings.peerListen;
+    this.#reachability = new Reachability({
+      clock,
+      listen: () => this.peers,
+      ownAddresses: ownHosts,
+      dhtAddress: () => this.#dht?.externalAddress,
+      isPrivate: settings.privacy === 'lan',
+    });
+    this.swarms = new Swarms({
+      library,
+      peerId: this.#peerId,
+      downloadBucket: this.downloadBucket,
+      banKeeper: this.#banKeeper,
+      outside: this.#reachability,
+      strangerCame: (infoHash) => this.#trackerClient?.strangerCame(infoHash),
+      local: new LocalNetwork(clock, settings.lan ? ownAddresses : undefined),
+      privacy: new Privacy(settings.privacy, isSecurity),
+      client: `DebTorrent ${version}`,
+      uploadBuckets: uploadBuckets(settings, clock.nowMs()),
+      moved(direction, bytes, lan) {
+        if (direction === 'up') return totals.add('uploaded', bytes);
+        totals.add('fromPeers', bytes);
+        if (lan) totals.add('fromLan', bytes);
+      },
+    });
+  }
+
+  /**
+   * Begins to meet other nodes, until what it resolves with is disposed of. Throws ConfigError or Error with a sentence
+   * for people.
+   */
+  async meet(archives: Archives): Promise<AsyncDisposable> {
+    await using stack = new AsyncDisposableStack();
+    const { settings, clock, totals } = this.#options;
+    const reachability = this.#reachability;
+    const { swarms } = this;
+    this.peers = listenForPeers(swarms, settings);
+    const portMapping = openPortMapping(settings, this.peers, reachability, () => {
+      this.#trackerClient?.announceNow();
+      this.#dht?.announceNow();
+    });
+    if (portMapping) stack.use(portMapping);
+    const { withTracker: listen, stateDir } = settings;
+    this.tracker = listen && stack.use(await startTracker({ listen, stateDir })).address;
+    this.#trackerClient = stack.use(
+      new TrackerClient({
+        lists: [...configuredTrackers(settings, this.tracker), ...archives.trackers()],
+        peerId: this.#peerId,
+        clock,
+        port: this.peers.port,
+        outerPort: () => reachability.outerPort,
+        sawUs: (address, from) => reachability.sawUs(address, from),
+        found: (infoHash, addresses, { isConfigured }) =>
+          swarms.found(infoHash, addresses, isConfigured ? 'tracker' : 'open-tracker'),
+        totals: () => ({ uploaded: totals.session().uploaded, downloaded: totals.session().fromPeers }),
+      }),
+    );
+    this.#dht = openDht(settings, this.peers, swarms, reachability, clock);
+    if (this.#dht) stack.use(this.#dht);
+    this.#lan = openLsd(settings, this.peers, swarms, clock);
+    if (this.#lan) stack.use(this.#lan);
+    stack.use(
+      new Surroundings({
+        clock,
+        addresses: ownHosts,
+        changed: (how) => {
+          log.info(`${how === 'woke' ? 'this machine was asleep' : 'a new address'}: looking for peers anew`);
+          swarms.probeAll();
+          portMapping?.askNow();
+          this.#trackerClient?.announceNow();
+          this.#dht?.announceNow();
+          this.#lan?.announceNow();
+        },
+      }),
+    );
+    this.#join(archives);
+    stack.defer(archives.onChange(() => this.#join(archives)));
+    return stack.move();
+  }
+
+  statusParts(archives: Archives): SwarmStatusParts {
+    const { swarms } = this;
+    return {
+      swarms: () =>
+        [...archives.identities()].map(([infoHash, identity]) => ({
+          infoHash,
+          name: swarmName(identity),
+          peers: swarms.peersIn(infoHash),
+        })),
+      peers: () =>
+        swarms.peers().map((peer) => ({
+          address: formatHostPort(peer.link.remote),
+          client: peer.client,
+          lan: peer.lan,
+          bytesDown: peer.bytesDown,
+          bytesUp: peer.bytesUp,
+        })),
+      lan: () => this.#lan?.status(),
+      banned: () => swarms.banned().map(({ address, reason }) => ({ address, reason })),
+      reachability: () => this.#reachability.status(),
+      trackers: () => this.#trackerClient?.status() ?? [],
+      dht: () => this.#dht?.status(),
+    };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.swarms[Symbol.asyncDispose]();
+    this.#banKeeper[Symbol.dispose]();
+  }
+
+  #join(archives: Archives): void {
+    const identities = [...archives.identities()];
+    const infoHashes = identities.map(([infoHash]) => infoHash);
+    this.swarms.join(identities.map(([infoHash, identity]) => ({ infoHash, info: swarmInfo(identity) })));
+    this.#trackerClient?.setSwarms(infoHashes);
+    this.#lan?.setSwarms(infoHashes);
+    this.#dht?.setSwarms(archives.findable());
+  }
+}
