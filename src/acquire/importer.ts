@@ -7,7 +7,8 @@
 import { closeSync, type Dirent, fstatSync, openSync, readdirSync, type Stats } from 'node:fs';
 import { join } from 'node:path';
 import type { Entry } from '../archive/entry.ts';
-import { log, quoteRemote } from '../lib/log.ts';
+import { log } from '../lib/log.ts';
+import { quoteRemote } from '../lib/quote-remote.ts';
 import type { Sha256 } from '../lib/sha256.ts';
 import type { PartialFile, Store } from '../store/store.ts';
 import type { Hasher } from './hasher.ts';

@@ -3,7 +3,8 @@
  * (identity.ts), one for each architecture whose indexes are in use, and "all". Only an archive that sharing.ts
  * allows has any. Source: docs/protocol.md. Keeps nothing but the info-hashes that it has worked out.
  */
-import { log, quoteRemote } from '../lib/log.ts';
+import { log } from '../lib/log.ts';
+import { quoteRemote } from '../lib/quote-remote.ts';
 import { type HeldRelease, indexArchitecture } from './held-release.ts';
 import { type ArchiveIdentity, archiveIdentity } from './identity.ts';
 import { isShareable, type ShareRule } from './sharing.ts';

@@ -6,7 +6,8 @@
  */
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { log, quoteRemote } from '../lib/log.ts';
+import { log } from '../lib/log.ts';
+import { quoteRemote } from '../lib/quote-remote.ts';
 import { parseSha256, type Sha256, sha256Of } from '../lib/sha256.ts';
 import { type KeptFile, RELEASE_FILES, type ReleaseFileName } from './held-release.ts';
 import { MAX_RELEASE_BYTES } from './release.ts';

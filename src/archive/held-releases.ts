@@ -4,7 +4,8 @@
  * decided here; what is put in force is the catalogue's.
  */
 import type { Clock } from '../lib/clock.ts';
-import { log, quoteRemote } from '../lib/log.ts';
+import { log } from '../lib/log.ts';
+import { quoteRemote } from '../lib/quote-remote.ts';
 import type { Sha256 } from '../lib/sha256.ts';
 import { CatalogueState, type ReleaseRecord } from './catalogue-state.ts';
 import { isClearSigned, splitClearSigned } from './clearsign.ts';

@@ -7,7 +7,8 @@
  * minute); an index's old table answers until the new one is here, and another day for those who read it.
  */
 import type { Clock } from '../lib/clock.ts';
-import { log, quoteRemote } from '../lib/log.ts';
+import { log } from '../lib/log.ts';
+import { quoteRemote } from '../lib/quote-remote.ts';
 import type { Sha256 } from '../lib/sha256.ts';
 import type { Entry, Location } from './entry.ts';
 import type { HeldRelease, UsedIndex } from './held-release.ts';

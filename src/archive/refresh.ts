@@ -10,8 +10,9 @@
  */
 import { type Clock, systemClock } from '../lib/clock.ts';
 import { UnavailableError } from '../lib/errors.ts';
-import { log, quoteRemote } from '../lib/log.ts';
+import { log } from '../lib/log.ts';
 import { orAborted } from '../lib/or-aborted.ts';
+import { quoteRemote } from '../lib/quote-remote.ts';
 import type { Catalogue } from './catalogue.ts';
 import { isClearSigned } from './clearsign.ts';
 import { type Location, locationName } from './entry.ts';

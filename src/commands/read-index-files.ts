@@ -7,7 +7,7 @@ import { createReadStream } from 'node:fs';
 import { ControlScanner } from '../archive/control.ts';
 import { decompress, detectCompression, MAGIC_BYTES } from '../archive/decompress.ts';
 import { ProtocolError } from '../lib/errors.ts';
-import { quoteRemote } from '../lib/log.ts';
+import { quoteRemote } from '../lib/quote-remote.ts';
 import type { FileTableBuilder } from '../torrent/file-table-builder.ts';
 
 const FIELDS = ['Filename', 'Size', 'SHA256', 'Directory', 'Checksums-Sha256'] as const;

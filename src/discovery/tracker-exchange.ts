@@ -12,8 +12,8 @@ import { decodeScrapeAnswer, MAX_SCRAPE_HASHES, type ScrapeEntry, scrapeUrl } fr
 import type { UdpAnswer } from '../announce/udp-answer.ts';
 import type { Clock } from '../lib/clock.ts';
 import { ProtocolError, UnavailableError } from '../lib/errors.ts';
-import { quoteRemote } from '../lib/log.ts';
 import { orAborted } from '../lib/or-aborted.ts';
+import { quoteRemote } from '../lib/quote-remote.ts';
 import { fetchAnswer } from './fetch-answer.ts';
 import type { Reach } from './reach.ts';
 import { type Family, type Resolve, TrackerAddresses } from './tracker-addresses.ts';

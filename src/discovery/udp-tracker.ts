@@ -9,8 +9,8 @@ import { type ConnectionId, encodeUdpRequest, type UdpAnnounce, type UdpScrape }
 import { decodeUdpAnswer, type UdpAnswer } from '../announce/udp-answer.ts';
 import type { Clock } from '../lib/clock.ts';
 import { ProtocolError, UnavailableError } from '../lib/errors.ts';
-import { quoteRemote } from '../lib/log.ts';
 import { orAborted } from '../lib/or-aborted.ts';
+import { quoteRemote } from '../lib/quote-remote.ts';
 import type { Family, TrackerAddress } from './tracker-addresses.ts';
 
 /** The first of these waits; each further one is twice as long. */

@@ -40,9 +40,3 @@ export function setLogLevel(level: LogLevel): void {
 export function isDebugging(): boolean {
   return limit >= NUMBER.debug;
 }
-
-/** Remote text, made safe to print: control characters escaped, cut to `max` characters. */
-export function quoteRemote(text: string, max = 80): string {
-  const escaped = text.replace(/[^\x20-\x7e]/g, (c) => `\\u{${c.codePointAt(0)?.toString(16)}}`);
-  return escaped.length > max ? `${escaped.slice(0, max)}…` : escaped;
-}

@@ -6,7 +6,7 @@
  */
 import { parseIp } from '../announce/ip-address.ts';
 import { ProtocolError } from '../lib/errors.ts';
-import { quoteRemote } from '../lib/log.ts';
+import { quoteRemote } from '../lib/quote-remote.ts';
 import { infoHashFromBytes, infoHashToBytes, parseInfoHash } from '../torrent/info-hash.ts';
 import {
   ARCHIVE_EXTENSION,

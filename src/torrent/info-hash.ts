@@ -27,3 +27,24 @@ export function infoHashFromBytes(bytes: Uint8Array): InfoHash {
 export function infoHashToBytes(infoHash: InfoHash): Uint8Array {
   return Uint8Array.fromHex(infoHash);
 }
+
+/** The whole 32-byte name of a torrent's v2 half: 64 lower-case hexadecimal digits, made only here. Source: BEP 52. */
+export type InfoHashV2 = string & { readonly __brand: 'InfoHashV2' };
+
+const HEX64 = /^[0-9a-f]{64}$/;
+
+/** SHA-256 of the raw bytes of an `info` dictionary. */
+export function infoHashV2Of(info: Uint8Array): InfoHashV2 {
+  return new Bun.CryptoHasher('sha256').update(info).digest('hex') as InfoHashV2;
+}
+
+/** Parses 64 hexadecimal digits of either case; undefined for anything else. */
+export function parseInfoHashV2(hex: string): InfoHashV2 | undefined {
+  const lower = hex.toLowerCase();
+  return HEX64.test(lower) ? (lower as InfoHashV2) : undefined;
+}
+
+/** What handshakes, trackers and the DHT take for a v2 info-hash: its first 20 bytes (BEP 52). */
+export function shortInfoHash(infoHash: InfoHashV2): InfoHash {
+  return infoHash.slice(0, 40) as InfoHash;
+}
