@@ -14,6 +14,7 @@ import { AptClient } from '../fixtures/apt-client.ts';
 import { expectRight } from '../fixtures/archive.ts';
 import { type Daemon, DEBTORRENT } from '../fixtures/daemon.ts';
 import { freePort } from '../fixtures/free-port.ts';
+import { makePatient } from '../fixtures/patient-probe.ts';
 import { run, runWell } from '../fixtures/run.ts';
 import { Scene } from '../fixtures/scene.ts';
 import { tempDir } from '../fixtures/temp-dir.ts';
@@ -52,12 +53,6 @@ class Place implements Disposable {
   async dump(name: string): Promise<string> {
     return (await runWell(['apt-config', 'dump', '--no-empty', '--format', '%v%n', name], { env: this.env }))
       .stdout;
-  }
-
-  /** A busy machine gets more time: what is tested here isn't how fast it is. */
-  makePatient(): void {
-    const text = readFileSync(this.probe, 'utf8');
-    writeFileSync(this.probe, text.replace('wait=0.1 all=0.3', 'wait=2 all=5'));
   }
 
   [Symbol.dispose](): void {
@@ -200,7 +195,7 @@ describe('apt-get with the probe', () => {
     using place = new Place();
     const daemon = await scene.daemon();
     await place.enable(daemon.proxyUrl);
-    place.makePatient();
+    makePatient(place.probe);
     expectRight(scene.archive, await fetchAll(aptWith(scene, place)), NAMES);
     expect(await servedBy(daemon)).toBeGreaterThan(0);
     expect(await place.json('status')).toMatchObject({ daemon: daemon.proxyUrl });
