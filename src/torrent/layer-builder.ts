@@ -3,10 +3,31 @@
  * Holds one piece's leaf hashes and the layer, never the file.
  */
 import { HASH_BYTES, HashRow, rootOf } from './merkle.ts';
-import { BLOCK_BYTES, type Pieces } from './pieces.ts';
+import { BLOCK_BYTES, log2Ceil, type Pieces } from './pieces.ts';
+
+/** What the tree of a file depends on; of an archive's file that is its Pieces. */
+export type TreeShape = Pick<
+  Pieces,
+  'sizeBytes' | 'count' | 'isSingle' | 'leavesPerPiece' | 'layerHeight' | 'treeHeight'
+>;
+
+/** Of a file in a standard torrent. `pieceLength`: a power of two ≥ 16 KiB. */
+export function treeShape(sizeBytes: number, pieceLength: number): TreeShape {
+  const count = Math.ceil(sizeBytes / pieceLength);
+  const leaves = Math.ceil(sizeBytes / BLOCK_BYTES);
+  const leavesPerPiece = pieceLength / BLOCK_BYTES;
+  return {
+    sizeBytes,
+    count,
+    isSingle: count <= 1,
+    leavesPerPiece,
+    layerHeight: log2Ceil(leavesPerPiece),
+    treeHeight: log2Ceil(leaves),
+  };
+}
 
 export class LayerBuilder {
-  readonly #pieces: Pieces;
+  readonly #pieces: TreeShape;
   readonly #layer: Uint8Array;
   /** Leaf hashes of the piece under way; of the whole file when it is one piece. */
   readonly #leaves: HashRow;
@@ -17,10 +38,11 @@ export class LayerBuilder {
   #openBytes = 0;
   #bytesSeen = 0;
 
-  constructor(pieces: Pieces) {
+  constructor(pieces: TreeShape) {
     this.#pieces = pieces;
     this.#layer = new Uint8Array(pieces.isSingle ? 0 : pieces.count * HASH_BYTES);
-    this.#leaves = new HashRow(pieces.leavesPerPiece);
+    const leaves = Math.ceil(pieces.sizeBytes / BLOCK_BYTES);
+    this.#leaves = new HashRow(Math.min(pieces.leavesPerPiece, leaves));
   }
 
   /** The next bytes of the file. Throws RangeError beyond its size. */

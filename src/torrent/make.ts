@@ -7,6 +7,7 @@ import { type ArchiveIdentity, swarmName } from './archive-identity.ts';
 import { dtorrentInfoHash, encodeDtorrent } from './dtorrent.ts';
 import type { FileTableBuilder } from './file-table-builder.ts';
 import type { InfoHash } from './info-hash.ts';
+import { formatMagnet } from './magnet.ts';
 
 export interface MakeOptions {
   readonly identity: ArchiveIdentity;
@@ -42,14 +43,8 @@ export function makeDtorrent(options: MakeOptions): Made {
     bytes,
     name,
     infoHash,
-    magnet: magnetOf(infoHash, name, trackers),
+    magnet: formatMagnet({ infoHashV1: infoHash, name, trackers, webSeeds: [], peers: [] }),
     files: files.count,
     totalBytes: files.totalBytes,
   };
-}
-
-function magnetOf(infoHash: InfoHash, name: string, trackers: readonly string[]): string {
-  const parts = [`xt=urn:btih:${infoHash}`, `dn=${encodeURIComponent(name)}`];
-  for (const url of trackers) parts.push(`tr=${encodeURIComponent(url)}`);
-  return `magnet:?${parts.join('&')}`;
 }
