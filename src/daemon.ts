@@ -111,7 +111,12 @@ export async function startDaemon(settings: Settings, sockets: readonly number[]
     landed: (entry, at) => takeIndex(entry, at, catalogue, store),
   };
   const acquirer = stack.use(new Acquirer(parts));
-  const refresh = new Refresh({ catalogue, mirror, count: (trouble) => totals.add(trouble, 1) });
+  const refresh = new Refresh({
+    catalogue,
+    mirror,
+    count: (trouble) => totals.add(trouble, 1),
+    silentMs: (host) => mirror.silentMs(host),
+  });
 
   const archives = new Archives(catalogue, settings);
   const { listed } = archives;

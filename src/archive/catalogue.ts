@@ -195,10 +195,14 @@ export class Catalogue implements AsyncDisposable {
         readonly release: Release;
         readonly verdict: SignatureVerdict;
         readonly form: 'InRelease' | 'Release';
+        /** Clients were given our copy the last time. */
+        readonly isStale: boolean;
       }
     | undefined {
     const held = this.#releases.at(at);
-    return held && { release: held.release, verdict: held.verdict, form: held.form };
+    if (held === undefined) return undefined;
+    const { release, verdict, form, upstream } = held;
+    return { release, verdict, form, isStale: upstream.stale };
   }
 
   /** Keeps a copy of a release file beside the Release in force there (its signature, or another form of it). */

@@ -27,22 +27,26 @@ export interface FetchOptions {
   readonly clock: Clock;
   /** The longest a mirror may say nothing. */
   readonly silenceMs: number;
+  /** Called for the head of the answer and for each part of it. */
+  readonly heard?: () => void;
 }
 
 /** Throws UnavailableError, also for a file that is longer than apt would take it; RefusedError as the mirror room does. */
 export async function fetchReleaseFile(
   at: Location,
   headers: Readonly<Record<string, string>>,
-  { mirror, clock, silenceMs }: FetchOptions,
+  { mirror, clock, silenceMs, heard }: FetchOptions,
 ): Promise<Outcome> {
   const silence = new Silence(clock, silenceMs, locationName(at));
   try {
     const got = await silence.race(mirror.request({ at, headers, signal: silence.signal }));
+    heard?.();
     const chunks: Uint8Array[] = [];
     let length = 0;
     const body = got.body[Symbol.asyncIterator]();
     try {
       for (let next = await silence.race(body.next()); !next.done; next = await silence.race(body.next())) {
+        heard?.();
         length += next.value.length;
         if (length > MAX_RELEASE_BYTES)
           throw new UnavailableError(`${locationName(at)} is longer than apt would take it`);

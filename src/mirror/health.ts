@@ -19,8 +19,8 @@ interface HostHealth {
   bytesPerSecond: number | undefined;
   /** When a head or bytes last came. */
   heardMs: number | undefined;
-  /** The last request was given up, and nothing has come since. */
-  isSilent: boolean;
+  /** When a request was given up last, if nothing has come since. */
+  silentMs: number | undefined;
 }
 
 export class Health {
@@ -51,20 +51,21 @@ export class Health {
   heard(host: string, nowMs: number): void {
     const known = this.#hosts.get(host) ?? this.#host(host);
     known.heardMs = nowMs;
-    known.isSilent = false;
+    known.silentMs = undefined;
   }
 
   /** It was waited for in vain. */
-  gaveUp(host: string): void {
-    this.#host(host).isSilent = true;
+  gaveUp(host: string, nowMs: number): void {
+    this.#host(host).silentMs = nowMs;
   }
 
   heardMs(host: string): number | undefined {
     return this.#hosts.get(host)?.heardMs;
   }
 
-  isSilent(host: string): boolean {
-    return this.#hosts.get(host)?.isSilent ?? false;
+  /** When it was last waited for in vain; undefined when it has been heard since. */
+  silentMs(host: string): number | undefined {
+    return this.#hosts.get(host)?.silentMs;
   }
 
   #host(host: string): HostHealth {
@@ -72,7 +73,7 @@ export class Health {
       latencyMs: undefined,
       bytesPerSecond: undefined,
       heardMs: undefined,
-      isSilent: false,
+      silentMs: undefined,
     };
     this.#hosts.delete(host);
     this.#hosts.set(host, known);

@@ -102,6 +102,11 @@ export class HttpMirror implements Mirror {
     return this.#health.heardMs(host);
   }
 
+  /** When it was last waited for in vain, by the clock; undefined when it has been heard since. */
+  silentMs(host: string): number | undefined {
+    return this.#health.silentMs(host);
+  }
+
   async request({
     at,
     method = 'GET',
@@ -153,7 +158,7 @@ export class HttpMirror implements Mirror {
     };
     const takeBackTimer = clock.after(headTimeoutMs, () => {
       const text = `could not fetch ${nameOf(at)}: no answer within ${Math.round(headTimeoutMs / 1000)} s`;
-      this.#health.gaveUp(at.host);
+      this.#health.gaveUp(at.host, clock.nowMs());
       transfer.abort(new UnavailableError(text, { timedOut: true }));
     });
     const askedMs = clock.nowMs();
@@ -166,7 +171,7 @@ export class HttpMirror implements Mirror {
       letGo();
       if (signal.aborted) {
         // Whoever asked may have lost patience a moment before we did.
-        if (clock.nowMs() - askedMs >= headTimeoutMs / 2) this.#health.gaveUp(at.host);
+        if (clock.nowMs() - askedMs >= headTimeoutMs / 2) this.#health.gaveUp(at.host, clock.nowMs());
         throw signal.reason;
       }
       if (cause instanceof RefusedError) throw cause;
@@ -181,7 +186,8 @@ export class HttpMirror implements Mirror {
 
   #headTimeoutMs(host: string): number {
     const { headTimeoutMs, silentHeadTimeoutMs } = this.#options;
-    return this.#health.isSilent(host) ? Math.min(headTimeoutMs, silentHeadTimeoutMs) : headTimeoutMs;
+    const isSilent = this.#health.silentMs(host) !== undefined;
+    return isSilent ? Math.min(headTimeoutMs, silentHeadTimeoutMs) : headTimeoutMs;
   }
 
   async #dial({ at, url, method, headers }: Hop, signal: AbortSignal): Promise<RawAnswer> {

@@ -8,6 +8,7 @@ import type { RefreshRequest } from '../../src/archive/release-answer.ts';
 import type { SignatureVerdict, SignedRelease } from '../../src/archive/signature.ts';
 import { RefusedError, UnavailableError } from '../../src/lib/errors.ts';
 import { type TempDir, tempDir } from '../fixtures/temp-dir.ts';
+import { errorOf } from '../fixtures/world.ts';
 import {
   buildHere,
   bytesOf,
@@ -87,6 +88,7 @@ let mirror: ScriptedMirror;
 let catalogue: Catalogue;
 let verdict: SignatureVerdict;
 let verified: number;
+let silentMs: number | undefined;
 let counts: Record<ReleaseTrouble, number>;
 let refresh: Refresh;
 
@@ -96,6 +98,7 @@ beforeEach(() => {
   mirror = new ScriptedMirror();
   verdict = PUBLIC;
   verified = 0;
+  silentMs = undefined;
   counts = { stale: 0, rolledBack: 0, refused: 0 };
   catalogue = new Catalogue({
     directory: join(directory.path, 'c'),
@@ -107,6 +110,7 @@ beforeEach(() => {
     catalogue,
     mirror,
     clock,
+    silentMs: () => silentMs,
     count: (trouble) => {
       counts[trouble] += 1;
     },
@@ -378,18 +382,25 @@ describe('Refresh.serve() when the mirror is ill', () => {
   });
 
   test.each(['head', 'body'] as const)(
-    'silence in the %s gives the copy after ten seconds, and ends the request',
+    'silence in the %s gives the copy after a second and a half, the round goes on behind and has an end',
     async (where) => {
       mirror.hangs = where;
       mirror.answers.set(IN_RELEASE.path, { status: 200, body: fakeInRelease(textOf(SECOND)) });
       const answer = serve(IN_RELEASE);
       await settled();
-      clock.advance(9999);
+      clock.advance(1499);
       await settled();
       expect(counts.stale).toBe(0);
       clock.advance(1);
       expect((await answer).status).toBe(200);
       expect(counts.stale).toBe(1);
+      expect(catalogue.releases()[0]?.upstream.stale).toBe(true);
+      // Whoever asks meanwhile has the copy at once, and the mirror has one request.
+      expect((await serve(IN_RELEASE)).status).toBe(200);
+      expect(mirror.asked).toHaveLength(2);
+      expect(mirror.signal?.aborted).toBe(false);
+      clock.advance(8500);
+      await settled();
       expect(mirror.signal?.aborted).toBe(true);
       expect(clock.timers).toBe(0);
       // The next one asks anew.
@@ -398,6 +409,96 @@ describe('Refresh.serve() when the mirror is ill', () => {
       expect(dateInForce()).toBe(Date.parse(SECOND));
     },
   );
+
+  /** Answers when told to, and clients have long been given the copy. */
+  async function givesCopyFirst(at: Location, waitMs: number): Promise<() => Promise<void>> {
+    const gate = Promise.withResolvers<void>();
+    mirror.gate = gate.promise;
+    const answer = serve(at);
+    await settled();
+    clock.advance(waitMs);
+    expect((await answer).status).toBe(200);
+    return async () => {
+      gate.resolve();
+      await settled();
+      await settled();
+    };
+  }
+
+  test('what a slow one says later is in force for the next, who then waits for what it says', async () => {
+    mirror.give(IN_RELEASE, fakeInRelease(textOf(SECOND)), SECOND);
+    const answerLate = await givesCopyFirst(IN_RELEASE, 1500);
+    clock.advance(500);
+    await answerLate();
+    expect(dateInForce()).toBe(Date.parse(SECOND));
+    expect(catalogue.releases()[0]?.upstream.stale).toBe(false);
+    const third = fakeInRelease(textOf('Mon, 05 Jan 2026 10:00:00 UTC'));
+    mirror.give(IN_RELEASE, third, 'Mon, 05 Jan 2026 10:00:00 UTC');
+    const gate = Promise.withResolvers<void>();
+    mirror.gate = gate.promise;
+    const answer = serve(IN_RELEASE);
+    await settled();
+    clock.advance(9000);
+    gate.resolve();
+    expect(Buffer.compare((await answer).body ?? bytes, third)).toBe(0);
+    expect(counts.stale).toBe(1);
+  });
+
+  test('a mirror that others found silent: the copy at once, and one request behind', async () => {
+    silentMs = clock.nowMs();
+    const answer = serve(IN_RELEASE);
+    mirror.hangs = 'head';
+    await settled();
+    clock.advance(50);
+    expect((await answer).status).toBe(200);
+    expect(mirror.asked).toHaveLength(2);
+    clock.advance(10_000);
+    await settled();
+    expect(clock.timers).toBe(0);
+  });
+
+  test('clients that were given the copy of an archive with plain names are left with it until they ask again', async () => {
+    const plain = (date: string) => releaseText({ date, byHash: false, files: { Packages: bytesOf(date) } });
+    const at = locationOf('apt.example.org/debian/dists/x/InRelease');
+    mirror.give(at, fakeInRelease(plain(FIRST)));
+    await serve(at);
+    mirror.give(at, fakeInRelease(plain(SECOND)), SECOND);
+    const answerLate = await givesCopyFirst(at, 1500);
+    await answerLate();
+    expect(catalogue.inForce(at)?.release.dateMs).toBe(Date.parse(FIRST));
+    await serve(at);
+    expect(catalogue.inForce(at)?.release.dateMs).toBe(Date.parse(SECOND));
+  });
+
+  test('a signature is our copy where its Release was, whatever the mirror has by then', async () => {
+    const at = locationOf('apt.example.org/debian/Release');
+    const gpg = locationOf('apt.example.org/debian/Release.gpg');
+    mirror.give(at, textOf(FIRST));
+    mirror.give(gpg, 'first signature');
+    await serve(at);
+    await serve(gpg);
+    mirror.give(at, textOf(SECOND), SECOND);
+    mirror.give(gpg, 'second signature');
+    const answerLate = await givesCopyFirst(at, 1500);
+    await answerLate();
+    const asked = mirror.asked.length;
+    expect(Buffer.from((await serve(gpg)).body ?? []).toString()).toBe('first signature');
+    expect(mirror.asked).toHaveLength(asked);
+    await serve(at);
+    expect(Buffer.from((await serve(gpg)).body ?? []).toString()).toBe('second signature');
+    expect(catalogue.inForce(at)).toMatchObject({ verdict: PUBLIC });
+  });
+
+  test('without a copy that holds it is waited for to the end', async () => {
+    mirror.hangs = 'head';
+    const failed = errorOf(serve(locationOf(`${DIST}-updates/InRelease`)));
+    await settled();
+    clock.advance(9999);
+    await settled();
+    expect(clock.timers).toBe(1);
+    clock.advance(1);
+    expect(await failed).toMatchObject({ name: 'UnavailableError', timedOut: true });
+  });
 
   test('a copy past its Valid-Until is not served', async () => {
     mirror.failure = new UnavailableError('refused');
