@@ -1,15 +1,16 @@
 /**
  * Builds the one self-contained binary: dist/debtorrent for this kind of machine (linux x64, glibc), others as
- * dist/debtorrent-TARGET by `--target arm64|x64-musl|arm64-musl`. The result is run and must know its version,
+ * dist/debtorrent-TARGET by `--target arm64|x64-musl|arm64-musl`, elsewhere by `--outfile FILE`. The result is run and must know its version,
  * because a build that went wrong can end with exit code 0.
  *
  * Why these flags: `--format=esm` or the bytecode is broken; `--production` or NODE_ENV says "development";
  * the two `--no-compile-autoload-…` or the binary would run code named by files in the working directory.
  * The binary must not be stripped afterwards: its program lies behind the ELF sections.
  */
+import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import packageJson from '../package.json' with { type: 'json' };
 
@@ -26,14 +27,17 @@ const root = join(import.meta.dir, '..');
 if (import.meta.main) await main();
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({ options: { target: { type: 'string' }, help: { type: 'boolean' } } });
+  const { values } = parseArgs({
+    options: { target: { type: 'string' }, outfile: { type: 'string' }, help: { type: 'boolean' } },
+  });
   const host = hostTarget();
   const target = values.target ?? host;
   if (values.help || !TARGETS[target]) {
-    console.error(`usage: build-binary.ts [--target ${Object.keys(TARGETS).join('|')}]`);
+    console.error(`usage: build-binary.ts [--target ${Object.keys(TARGETS).join('|')}] [--outfile FILE]`);
     process.exit(values.help ? 0 : 2);
   }
-  const outfile = join(root, 'dist', target === host ? 'debtorrent' : `debtorrent-${target}`);
+  const usual = join(root, 'dist', target === host ? 'debtorrent' : `debtorrent-${target}`);
+  const outfile = values.outfile === undefined ? usual : resolve(values.outfile);
   await build(target, outfile);
   if (target === host) requireVersion(outfile);
   console.log(`${outfile}: ${(Bun.file(outfile).size / 2 ** 20).toFixed(1)} MiB`);
@@ -47,10 +51,10 @@ function hostTarget(): string {
 
 async function build(target: string, outfile: string): Promise<void> {
   const temporary = await mkdtemp(join(tmpdir(), 'debtorrent-build-'));
-  await mkdir(join(root, 'dist'), { recursive: true });
+  await mkdir(dirname(outfile), { recursive: true });
   // Built beside its place and renamed: whoever runs the old one at this moment isn't disturbed. The base name is
   // part of the binary, so it is the final one already.
-  const staging = await mkdtemp(join(root, 'dist', '.build-'));
+  const staging = await mkdtemp(join(dirname(outfile), '.build-'));
   try {
     const staged = join(staging, basename(outfile));
     run([
@@ -74,9 +78,14 @@ async function build(target: string, outfile: string): Promise<void> {
   }
 }
 
-/** Flags for another machine's Bun, taken from its npm package of the version that we run on. */
+/**
+ * Flags for another machine's Bun: the one in node_modules, where somebody has put it for a build without network
+ * (debian/README.source), else its npm package of the version that we run on.
+ */
 async function foreignRuntime(target: string, directory: string): Promise<string[]> {
   const bunTarget = TARGETS[target] as string;
+  const installed = join(root, 'node_modules/@oven', bunTarget, 'bin/bun');
+  if (existsSync(installed)) return [`--target=${bunTarget}`, `--compile-executable-path=${installed}`];
   const packed = run(['npm', 'pack', '--silent', `@oven/${bunTarget}@${Bun.version}`], directory).trim();
   run(['tar', '-xzf', packed.split('\n').at(-1) as string], directory);
   return [`--target=${bunTarget}`, `--compile-executable-path=${join(directory, 'package/bin/bun')}`];

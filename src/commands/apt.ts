@@ -1,18 +1,18 @@
 /**
  * `debtorrent apt enable|disable|status`: lets apt ask the daemon, takes that back, says what holds. Two files are
  * ours: a line of apt's configuration, and the probe that it names. At each moment apt works: the probe is there before
- * the line names it, and goes after the line. Other people's files are never touched (own-file.ts).
+ * the line names it, and goes after the line. Other people's files are never touched (own-file.ts), nor is the probe of
+ * the Debian package, which is named where it is there.
  */
-import { statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import type { ArgsDef, ParsedArgs } from 'citty';
 import { UsageError } from '../lib/errors.ts';
-import { formatHostPort } from '../lib/host-port.ts';
 import { lockHolder } from './apt-at-work.ts';
 import { lockFiles, partsDirectory } from './apt-config.ts';
+import { confFor, DEFAULT_URL, PACKAGED_PROBE, probeFor, probeNamedIn } from './apt-files.ts';
 import { inForce } from './apt-in-force.ts';
-import PROBE from './apt-probe.sh' with { type: 'text' };
-import { OUR_WORDS, readOwnFile, removeOwnFile, writeOwnFile } from './own-file.ts';
+import { readOwnFile, removeOwnFile, writeOwnFile } from './own-file.ts';
 
 export const aptArgs = {
   action: { type: 'positional', description: 'enable, disable or status', required: true },
@@ -20,13 +20,12 @@ export const aptArgs = {
     type: 'string',
     description: 'enable: where the daemon listens for APT',
     valueHint: 'URL',
-    default: 'http://127.0.0.1:9988',
+    default: DEFAULT_URL,
   },
   probe: {
     type: 'string',
     description: 'enable: where to put the program by which apt finds out whether the daemon answers',
     valueHint: 'FILE',
-    default: '/usr/local/lib/debtorrent/apt-probe',
   },
   json: { type: 'boolean', description: 'Print it as JSON, for programs' },
 } as const satisfies ArgsDef;
@@ -34,6 +33,7 @@ export const aptArgs = {
 type Args = ParsedArgs<typeof aptArgs>;
 
 const CONF_NAME = '30debtorrent';
+const USUAL_PROBE = '/usr/local/lib/debtorrent/apt-probe';
 
 /** Throws UsageError, or Error with what to do. */
 export async function runApt({ args }: { args: Args }): Promise<void> {
@@ -60,7 +60,8 @@ interface Report {
   readonly otherwise: string;
 }
 
-function enable({ url, probe }: Args): Report {
+function enable({ url, probe: wanted }: Args): Report {
+  const probe = wanted ?? (url === DEFAULT_URL && existsSync(PACKAGED_PROBE) ? PACKAGED_PROBE : USUAL_PROBE);
   if (!probe.startsWith('/') || /[\s"]/.test(probe)) {
     throw new UsageError(`--probe ${probe}: apt needs a whole path, without blanks and quotes`);
   }
@@ -69,7 +70,7 @@ function enable({ url, probe }: Args): Report {
   // Before anything is written: whether both are ours to write.
   readOwnFile(conf);
   const old = namedProbe(conf);
-  const isNewProbe = writeOwnFile(probe, text, 0o755);
+  const isNewProbe = probe !== PACKAGED_PROBE && writeOwnFile(probe, text, 0o755);
   try {
     requireRunnable(probe);
   } catch (error) {
@@ -80,16 +81,16 @@ function enable({ url, probe }: Args): Report {
   const done = [
     ...(isNewProbe ? [`wrote ${probe}`] : []),
     ...(isNewConf ? [`wrote ${conf}`] : []),
-    ...(old !== undefined && old !== probe && removeOwnFile(old) ? [`removed ${old}`] : []),
+    ...(isOurs(old) && old !== probe && removeOwnFile(old) ? [`removed ${old}`] : []),
   ];
   return { ...look(), done: done.length > 0 ? done : ['nothing to do: both files are as they should be'] };
 }
 
-function disable({ probe: usual }: Args): Report {
+function disable({ probe: wanted }: Args): Report {
   const conf = confPath();
-  const probe = namedProbe(conf) ?? usual;
+  const probe = namedProbe(conf) ?? wanted ?? USUAL_PROBE;
   const done = removeOwnFile(conf) ? [`removed ${conf}`] : [];
-  if (readOwnFile(probe) !== undefined) {
+  if (isOurs(probe) && readOwnFile(probe) !== undefined) {
     const holder = lockHolder(lockFiles());
     if (holder !== undefined) {
       done.push(
@@ -98,6 +99,11 @@ function disable({ probe: usual }: Args): Report {
     } else if (removeOwnFile(probe)) done.push(`removed ${probe}`);
   }
   return { ...look(), done: done.length > 0 ? done : ['nothing to do: there was nothing of ours'] };
+}
+
+/** The package's probe is dpkg's. */
+function isOurs(probe: string | undefined): probe is string {
+  return probe !== undefined && probe !== PACKAGED_PROBE;
 }
 
 function status(): Report {
@@ -122,31 +128,9 @@ function confPath(): string {
   return join(partsDirectory(), CONF_NAME);
 }
 
-function confFor(probe: string): string {
-  return `// ${OUR_WORDS}, removed by \`debtorrent apt disable\`. Whose own it shall be: delete this line.
-Acquire::http::Proxy-Auto-Detect "${probe}";
-Acquire::https::Proxy-Auto-Detect "${probe}";
-// The method debtorrent+http gets more than ten files at a time; for http it raises the pipeline by one.
-Acquire::Max-Pipeline-Depth "100";
-`;
-}
-
 /** The probe that our file names; undefined where there is none. Throws when it isn't ours. */
 function namedProbe(conf: string): string | undefined {
-  return /^Acquire::http::Proxy-Auto-Detect "(.*)";$/m.exec(readOwnFile(conf) ?? '')?.[1];
-}
-
-/** The program for a daemon at that URL. Throws UsageError. */
-export function probeFor(url: string): string {
-  const { protocol, hostname, port, pathname, username, search } = URL.parse(url) ?? {};
-  const isPlain = protocol === 'http:' && pathname === '/' && !username && !search;
-  if (!isPlain || hostname === undefined || !/^[\w.:[\]-]+$/.test(hostname)) {
-    throw new UsageError(`--url ${url} isn't of the form http://HOST:PORT`);
-  }
-  const host = hostname.replace(/^\[|\]$/g, '');
-  const at = { host, port: port === '' ? 80 : Number(port) };
-  const line = `readonly host=${host} port=${at.port} proxy=http://${formatHostPort(at)}`;
-  return PROBE.replace(/^readonly host=.*$/m, line);
+  return probeNamedIn(readOwnFile(conf) ?? '');
 }
 
 /** apt runs it as a user of its own; what it can't run makes its runs fail, so it is not named to it then. */

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { chmodSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
-import { probeFor } from '../../src/commands/apt.ts';
+import { probeFor } from '../../src/commands/apt-files.ts';
 import { freePort } from '../fixtures/free-port.ts';
 import { run } from '../fixtures/run.ts';
 import { type TempDir, tempDir } from '../fixtures/temp-dir.ts';
