@@ -12,7 +12,7 @@ export interface WantedFile {
   readonly plainUri: string;
   /** For a daemon: "/host:80/path" or "/HTTPS///host/path"; undefined for a URI with credentials, which are none of its business. */
   readonly target: string | undefined;
-  /** Latin1 of its bytes. */
+  /** Latin1 of its bytes. Of `apt-get source` it is in the folder that apt runs in, as we do. */
   readonly fileName: string;
   readonly expected: Expected | undefined;
   readonly sizeBytes: number | undefined;
@@ -35,7 +35,7 @@ export function wantedFile(message: Message): WantedFile | undefined {
   const uri = fieldOf(message, 'URI');
   const fileName = fieldOf(message, 'Filename');
   const match = /^debtorrent\+((https?):\/\/([^/?#]+)(\/.*)?)$/i.exec(uri ?? '');
-  if (!match || uri === undefined || fileName === undefined || !fileName.startsWith('/')) return undefined;
+  if (!match || uri === undefined || !fileName) return undefined;
   const [, plainUri = '', scheme = '', authority = '', path = '/'] = match;
   return {
     uri,

@@ -61,11 +61,16 @@ describe('wantedFile()', () => {
     expect(asked({ ...uri, 'Expected-SHA256': 'short' })?.expected).toBeUndefined();
   });
 
+  test('a file name without a folder, as apt-get source has it', () => {
+    const fields = { URI: 'debtorrent+http://mirror/x', Filename: 'hello_2.10-3.dsc' };
+    expect(asked(fields)?.fileName).toBe('hello_2.10-3.dsc');
+  });
+
   test.each([
     { URI: 'http://mirror/x' },
     { URI: 'debtorrent+ftp://mirror/x' },
     { URI: 'debtorrent+http:///x' },
-    { URI: 'debtorrent+http://mirror/x', Filename: 'relative' },
+    { URI: 'debtorrent+http://mirror/x', Filename: '' },
   ])('%p is nothing that we could answer for', (fields) => {
     expect(asked(fields)).toBeUndefined();
   });
