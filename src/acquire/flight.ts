@@ -7,7 +7,7 @@
  * carry the mirror's Last-Modified; only what is proven is blamed on a peer; nothing but `#land` writes to the store.
  */
 import { type Entry, type Location, locationName } from '../archive/entry.ts';
-import { RefusedError, UnavailableError } from '../lib/errors.ts';
+import { RefusedError, UnavailableError, WrongFileError } from '../lib/errors.ts';
 import { formatBytes } from '../lib/format-bytes.ts';
 import { isDebugging, log } from '../lib/log.ts';
 import type { KeptPiece, PieceGrade } from '../store/store.ts';
@@ -524,7 +524,7 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
       if (!this.#trust.mirrorPiece(piece, bytes)) {
         this.#mirror.stop(new Error('wrong bytes'));
         this.#mirror.fail(
-          new UnavailableError(`${this.name}: the mirror's bytes do not match the signed hashes`),
+          new WrongFileError(`${this.name}: the mirror's bytes do not match the signed hashes`),
         );
         this.#timer.soon();
         return false;
@@ -640,7 +640,7 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
     if (dropped.length === 0) dropped = this.#doubtMirror();
     if (dropped.length === 0 || this.#trust.wrongs > MAX_WRONGS) {
       this.#bytes.kept.discard();
-      this.#fail(new UnavailableError(`${this.name}: the mirror's file does not match the index`));
+      this.#fail(new WrongFileError(`${this.name}: the mirror's file does not match the index`));
       return;
     }
     diary.warn(`${this.name}: the whole file does not match the index; fetching the doubtful parts anew`);
@@ -663,7 +663,7 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
     if (this.#mirrorIsWrong || this.#offers.isEmpty) return [];
     this.#mirrorIsWrong = true;
     this.promised = false;
-    this.#mirror.fail(new UnavailableError(`${this.name}: the mirror's file does not match the index`));
+    this.#mirror.fail(new WrongFileError(`${this.name}: the mirror's file does not match the index`));
     return this.#trust.doubtMirror();
   }
 

@@ -4,7 +4,7 @@
  */
 import { type Location, locationName } from '../archive/entry.ts';
 import type { Clock } from '../lib/clock.ts';
-import { RefusedError, UnavailableError } from '../lib/errors.ts';
+import { RefusedError, UnavailableError, WrongFileError } from '../lib/errors.ts';
 import type { TokenBucket } from '../lib/token-bucket.ts';
 import type { Mirror, MirrorAnswer } from '../mirror/mirror.ts';
 import { Gatherer } from './gatherer.ts';
@@ -26,6 +26,7 @@ export interface MirrorRunOptions {
   bytes(offset: number, chunk: Uint8Array): boolean;
 }
 
+const CONTENT_RANGE = /^bytes (\d+)-(\d+)\/(\d+|\*)$/;
 const MAX_BREAKS = 3;
 const PAUSE_MS = 200;
 
@@ -44,6 +45,7 @@ export async function runMirror(options: MirrorRunOptions): Promise<void> {
       if (at < options.to) throw new UnavailableError(`${locationName(options.at)} ended at byte ${at}`);
     } catch (error) {
       if (options.signal.aborted || !(error instanceof UnavailableError)) throw error;
+      if (error instanceof WrongFileError) throw error;
       breaks = at > before ? 1 : breaks + 1;
       if (breaks >= MAX_BREAKS) throw error;
       await pause(options.clock, PAUSE_MS * breaks);
@@ -62,40 +64,36 @@ async function ask(
     ...(!whole && { range: to === sizeBytes ? { from: offset } : { from: offset, to } }),
   });
   const { status, headers } = answer;
-  const wrong = wrongHead(status, headers, offset, sizeBytes, whole);
+  const wrong = wrongHead(status, headers, offset, whole);
   if (status === 200 && !whole) unranged?.();
-  if (wrong === undefined) return answer;
+  const has = wrong === undefined ? statedBytes(status, headers) : undefined;
+  if (wrong === undefined && (has === undefined || has === sizeBytes)) return answer;
   await discard(answer);
+  if (has !== undefined) {
+    const text = `the mirror has ${has} bytes, the index says ${sizeBytes} (is it being updated?)`;
+    throw new WrongFileError(`${locationName(at)}: ${text}`);
+  }
   if (status >= 400 && status < 500 && status !== 408 && status !== 416 && status !== 429) {
     throw new RefusedError(status, `${locationName(at)}: the mirror answers ${status}`);
   }
   throw new UnavailableError(`${locationName(at)}: ${wrong}`);
 }
 
-/** What is wrong with an answer's head; undefined when it may be streamed. */
-function wrongHead(
-  status: number,
-  headers: Headers,
-  offset: number,
-  sizeBytes: number,
-  whole: boolean,
-): string | undefined {
-  const length = headers.get('content-length');
-  if (status === 200) {
-    if (length !== null && Number(length) !== sizeBytes) {
-      return `the mirror has ${length} bytes, the index says ${sizeBytes} (is it being updated?)`;
-    }
-    return undefined;
-  }
+/** What is wrong with an answer's head, whatever the file; undefined when it may be streamed. */
+function wrongHead(status: number, headers: Headers, offset: number, whole: boolean): string | undefined {
+  if (status === 200) return undefined;
   if (status === 206 && !whole) {
-    const range = /^bytes (\d+)-(\d+)\/(\d+|\*)$/.exec(headers.get('content-range') ?? '');
-    if (!range || Number(range[1]) !== offset) return 'the mirror answers another range than asked';
-    if (range[3] !== '*' && Number(range[3]) !== sizeBytes) {
-      return `the mirror has ${range[3]} bytes, the index says ${sizeBytes} (is it being updated?)`;
-    }
-    return undefined;
+    const range = CONTENT_RANGE.exec(headers.get('content-range') ?? '');
+    return range && Number(range[1]) === offset ? undefined : 'the mirror answers another range than asked';
   }
   return `the mirror answers ${status}`;
+}
+
+/** The length of the whole file as a 200 or a 206 states it; undefined where it doesn't. */
+function statedBytes(status: number, headers: Headers): number | undefined {
+  const range = CONTENT_RANGE.exec(headers.get('content-range') ?? '');
+  const stated = status === 200 ? headers.get('content-length') : range?.[3];
+  return stated == null || stated === '*' ? undefined : Number(stated);
 }
 
 /** Gives the answer's bytes from `from` on; skips what a mirror without Range sends before. */
@@ -125,7 +123,7 @@ async function stream(
       at += chunk.length;
       if (at <= from) continue;
       if (at > options.sizeBytes)
-        throw new UnavailableError(`${locationName(options.at)}: more bytes than the index says`);
+        throw new WrongFileError(`${locationName(options.at)}: more bytes than the index says`);
       const useful = start < from ? chunk.subarray(from - start) : chunk;
       if (!gathered.add(at - useful.length, useful)) return 'enough';
       const waitMs = options.bucket.spend(chunk.length, options.clock.nowMs());

@@ -47,3 +47,6 @@ export class UnavailableError extends Error {
     this.timedOut = options?.timedOut ?? false;
   }
 }
+
+/** What a mirror has under that name isn't what a signed index says: it may be in the middle of an update. */
+export class WrongFileError extends UnavailableError {}

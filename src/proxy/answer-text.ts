@@ -6,18 +6,20 @@
 import { RefusedError, UnavailableError } from '../lib/errors.ts';
 import type { Exchange } from './exchange.ts';
 
+/** `phrase`: of the status line, which is all that apt shows of an error; the standard one unless told. */
 export function answerText(
   { request, response }: Pick<Exchange, 'request' | 'response'>,
   status: number,
   text: string,
   headers: Readonly<Record<string, string>> = {},
+  phrase?: string,
 ): void {
   if (response.headersSent) {
     cut({ response });
     return;
   }
   const body = Buffer.from(`${text || 'no reason is known'}\n`);
-  response.writeHead(status, {
+  response.writeHead(status, phrase, {
     'Content-Type': 'text/plain; charset=utf-8',
     'Content-Length': body.length,
     'Cache-Control': 'no-store',

@@ -7,7 +7,7 @@
 import type { Acquire } from '../acquire/acquire.ts';
 import { type Location, locationName } from '../archive/entry.ts';
 import { plainAddress } from '../lib/address-range.ts';
-import { NoRoomError, RefusedError, UnavailableError } from '../lib/errors.ts';
+import { NoRoomError, RefusedError, UnavailableError, WrongFileError } from '../lib/errors.ts';
 import { formatHostPort } from '../lib/host-port.ts';
 import { log } from '../lib/log.ts';
 import { quoteRemote } from '../lib/quote-remote.ts';
@@ -49,6 +49,8 @@ export interface ProxyParts {
 }
 
 type FileTarget = Extract<Target, { kind: 'file' }>;
+
+const INDEX_PATH = /\/dists\/|\/by-hash\/|\/(?:Packages|Sources)(?:\.[a-z0-9]+)?$/;
 
 const tagged = log.withTag('proxy');
 
@@ -130,6 +132,22 @@ async function answerFromArchive(exchange: Exchange, at: Location, parts: ProxyP
     return true;
   } catch (error) {
     // The mirror may be right, and what the client expects wrong: it gets what the mirror has.
+    if (
+      error instanceof WrongFileError &&
+      !expected &&
+      INDEX_PATH.test(at.path) &&
+      !exchange.response.headersSent
+    ) {
+      // Trying again is in vain while the mirror is updated: apt asks for another form of it, or keeps its old lists.
+      answerText(
+        exchange,
+        404,
+        error.message,
+        {},
+        'Not what its Release names (is the mirror being updated?)',
+      );
+      return true;
+    }
     const isAnswer =
       error instanceof RefusedError || (error instanceof UnavailableError && (error.timedOut || !expected));
     if (isAnswer || exchange.signal.aborted || exchange.response.headersSent) throw error;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test';
-import { NoRoomError, RefusedError, UnavailableError } from '../../src/lib/errors.ts';
+import { NoRoomError, RefusedError, UnavailableError, WrongFileError } from '../../src/lib/errors.ts';
 import { sha256Of } from '../../src/lib/sha256.ts';
 import { MemoryStore } from '../../src/store/memory-store.ts';
 import { poolFile, readAll } from '../fixtures/memory-node.ts';
@@ -55,7 +55,7 @@ describe('a flight with the mirror only', () => {
       for (;;) most = await content.waitBeyond(most, signal);
     };
     const error = await world.until(errorOf(watch()));
-    expect(error).toBeInstanceOf(UnavailableError);
+    expect(error).toBeInstanceOf(WrongFileError);
     expect(error.message).toContain("the mirror's file does not match the index");
     expect(most).toBe(3 * MIB - 256 * KIB);
     expect(a.landed).toEqual([]);
@@ -69,7 +69,7 @@ describe('a flight with the mirror only', () => {
     const file = poolFile(1000);
     a.mirror.files.set(file.at.host + file.at.path, new Uint8Array(1000));
     const error = await world.until(errorOf(a.open(file)));
-    expect(error).toBeInstanceOf(UnavailableError);
+    expect(error).toBeInstanceOf(WrongFileError);
     expect(error.message).toContain('does not match the index');
   });
 

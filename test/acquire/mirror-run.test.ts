@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test';
 import { type MirrorRunOptions, runMirror } from '../../src/acquire/mirror-run.ts';
-import { RefusedError, UnavailableError } from '../../src/lib/errors.ts';
+import { RefusedError, UnavailableError, WrongFileError } from '../../src/lib/errors.ts';
 import { TokenBucket } from '../../src/lib/token-bucket.ts';
 import { MemoryMirror } from '../fixtures/memory-mirror.ts';
 import { poolFile } from '../fixtures/memory-node.ts';
@@ -125,8 +125,10 @@ describe('runMirror()', () => {
   ])(
     'another length than the index says (%s) is told in words, and not a byte of it is taken',
     async (_what, from, to) => {
-      const { clock, run, given } = scene({ saysLength: 999 });
+      const { clock, mirror, run, given } = scene({ saysLength: 999 });
       const error = await clock.until(errorOf(run({ from, to })));
+      expect(error).toBeInstanceOf(WrongFileError);
+      expect(mirror.requests).toHaveLength(1);
       expect(error.message).toContain('the mirror has 999 bytes, the index says 1000000');
       expect(given).toEqual([]);
     },

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test';
 import type { Entry, Location } from '../../src/archive/entry.ts';
-import { NoRoomError, RefusedError, UnavailableError } from '../../src/lib/errors.ts';
+import { NoRoomError, RefusedError, UnavailableError, WrongFileError } from '../../src/lib/errors.ts';
 import { sha256Of } from '../../src/lib/sha256.ts';
 import { HttpMirror } from '../../src/mirror/http-mirror.ts';
 import { UpstreamPolicy } from '../../src/mirror/upstream-policy.ts';
@@ -299,6 +299,25 @@ describe('createProxyApp() for a file of the catalogue', () => {
     const head = await proxy.get(TARGET, {}, 'HEAD');
     expect([head.status, head.headers.get('content-length')]).toEqual([status, String(text.length)]);
   });
+
+  test.each([
+    [`/${HOST}/debian/dists/sid/main/binary-amd64/Packages.xz`, 404, 'Not what its Release names'],
+    [`/${HOST}/debian/dists/sid/main/by-hash/SHA256/${'0'.repeat(64)}`, 404, 'Not what its Release names'],
+    [`/${HOST}/flat/Packages.gz`, 404, 'Not what its Release names'],
+    [TARGET, 502, 'Bad Gateway'],
+  ])(
+    'a mirror that has another file than the index names: %s is answered with %i',
+    async (target, status, phrase) => {
+      await using proxy = await bench(new WrongFileError('the mirror has 5 bytes, the index says 6'));
+      proxy.client.get(target);
+      const answer = await proxy.client.answer();
+      expect([answer.status, answer.body.toString()]).toEqual([
+        status,
+        'the mirror has 5 bytes, the index says 6\n',
+      ]);
+      expect(answer.phrase).toStartWith(phrase);
+    },
+  );
 
   test.each([
     ['an unexpected failure of ours', new TypeError('a bug')],

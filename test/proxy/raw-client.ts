@@ -3,6 +3,8 @@ import { connect, type Socket } from 'node:net';
 
 export interface RawAnswer {
   readonly status: number;
+  /** Of the status line. */
+  readonly phrase: string;
   readonly headers: Headers;
   readonly body: Buffer;
 }
@@ -51,14 +53,15 @@ export class RawClient implements Disposable {
     }
     const [line = '', ...fields] = this.#received.subarray(0, end).toString('latin1').split('\r\n');
     const headers = new Headers(fields.map((text) => text.split(/:\s*(.*)/, 2) as [string, string]));
-    const status = Number(line.split(' ')[1]);
+    const [, code, ...words] = line.split(' ');
+    const status = Number(code);
     const length =
       method === 'HEAD' || status === 304 ? 0 : Number(headers.get('content-length') ?? Number.NaN);
     if (Number.isNaN(length)) throw new Error('an answer without Content-Length');
     while (this.#received.length < end + 4 + length) await this.#more(`${length} bytes of body`);
     const body = this.#received.subarray(end + 4, end + 4 + length);
     this.#received = this.#received.subarray(end + 4 + length);
-    return { status, headers, body };
+    return { status, phrase: words.join(' '), headers, body };
   }
 
   /** All that comes until the other side closes. */
