@@ -4,13 +4,11 @@
  * unattended-upgrades.
  */
 import { expect, test } from 'bun:test';
-import { join } from 'node:path';
-import { type Daemon, DEBTORRENT } from '../fixtures/daemon.ts';
 import { MirrorServer } from '../fixtures/mirror-server.ts';
-import { makePatient } from '../fixtures/patient-probe.ts';
 import { Scene } from '../fixtures/scene.ts';
 import { type PackageSpec, SignedRepository } from '../fixtures/signed-repository.ts';
-import { SpareRoot } from '../fixtures/spare-root.ts';
+import { prepareRoot, SpareRoot } from '../fixtures/spare-root.ts';
+import { uriBy, WAYS } from '../fixtures/ways.ts';
 
 const NAMES = ['thing', 'libplus++', 'engine', 'untouched'];
 const BASE: readonly PackageSpec[] = NAMES.map((name) => ({ name, payloadBytes: 20_000 }));
@@ -26,37 +24,7 @@ Unattended-Upgrade::OnlyOnACPower "false";
 Unattended-Upgrade::Keep-Debs-After-Install "false";
 `;
 
-interface Way {
-  readonly way: string;
-  /** Of the URIs in sources.list. */
-  readonly scheme: string;
-  /** Makes apt use the daemon. */
-  readonly prepare: (root: SpareRoot, daemon: Daemon) => Promise<void>;
-}
-
-const WAYS: readonly Way[] = [
-  {
-    way: 'the proxy that apt enable names',
-    scheme: 'http',
-    async prepare(root, daemon) {
-      const enabled = await root.run([...DEBTORRENT, 'apt', 'enable', '--url', daemon.proxyUrl]);
-      expect(enabled).toMatchObject({ code: 0, stderr: '' });
-      makePatient(join(root.path, 'usr/local/lib/debtorrent/apt-probe'));
-    },
-  },
-  {
-    way: 'the method',
-    scheme: 'debtorrent+http',
-    async prepare(root, daemon) {
-      root.write('/etc/apt/apt.conf.d/debtorrent', `Acquire::debtorrent::Proxy "${daemon.proxyUrl}";\n`);
-      const [program = '', ...args] = DEBTORRENT;
-      const script = `#!/bin/sh\nexec ${[program, ...args].join(' ')} internal-method\n`;
-      root.write('/usr/lib/apt/methods/debtorrent+http', script, 0o755);
-    },
-  },
-];
-
-test.each(WAYS)('upgrades by $way', async ({ scheme, prepare }) => {
+test.each(WAYS)('upgrades by way of %s', async (way) => {
   using base = await SignedRepository.build({ packages: BASE, codename: 'bookworm' });
   using security = await SignedRepository.build({
     ...{ packages: SECURITY, suite: 'stable-security', codename: 'bookworm-security' },
@@ -65,12 +33,12 @@ test.each(WAYS)('upgrades by $way', async ({ scheme, prepare }) => {
   await using mirror = await MirrorServer.start(security.root, '127.0.0.2');
   const daemon = await scene.daemon({ args: ['--allow-upstream', mirror.hostPort] });
   await using root = await SpareRoot.open();
-  await prepare(root, daemon);
+  await prepareRoot(way, root, daemon);
 
   const line = (archive: SignedRepository, url: string) => {
     const keyring = `/etc/apt/keyrings/${archive.codename}.gpg`;
     root.copy(archive.keyring, keyring);
-    return `deb [signed-by=${keyring}] ${url.replace('http', scheme)} ${archive.codename} main\n`;
+    return `deb [signed-by=${keyring}] ${uriBy(way, url)} ${archive.codename} main\n`;
   };
   root.write('/etc/apt/sources.list', line(base, scene.mirror.url));
   const well = async (...command: string[]) => {
