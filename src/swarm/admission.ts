@@ -97,31 +97,36 @@ export class Admission {
    * is near.
    */
   objection(guest: Guest, infoHash: string): string | undefined {
-    const others = [...this.#guests.keys()].filter((g) => g.ready && g !== guest);
-    if (guest.trusted) {
-      if (others.length >= MAX_PEERS && !sendAway(others)) return 'full';
-      return undefined;
+    let all = 0;
+    let came = 0;
+    let here = 0;
+    let cameHere = 0;
+    for (const other of this.#guests.keys()) {
+      if (!other.ready || other === guest) continue;
+      all += 1;
+      if (other.trusted) continue;
+      if (!other.dialled) came += 1;
+      if (!other.shares(infoHash)) continue;
+      here += 1;
+      if (!other.dialled) cameHere += 1;
     }
-    if (others.length >= MAX_PEERS) return 'full';
-    const strangers = others.filter(({ trusted }) => !trusted);
-    const here = strangers.filter((g) => g.shares(infoHash));
-    if (here.length >= MAX_IN_SWARM) return 'full';
+    if (guest.trusted) return all >= MAX_PEERS && !this.#sendAway(guest) ? 'full' : undefined;
+    if (all >= MAX_PEERS || here >= MAX_IN_SWARM) return 'full';
     if (guest.dialled) return undefined;
-    const cameHere = here.filter(({ dialled }) => !dialled).length;
-    const came = strangers.filter(({ dialled }) => !dialled).length;
     return cameHere >= MAX_IN_SWARM - OWN_CHOICE_IN_SWARM || came >= MAX_INBOUND ? 'full' : undefined;
   }
 
   /** Whether another stranger, dialled by ourselves, is wanted in this swarm. */
   wants(infoHash: string): boolean {
-    const strangers = [...this.#guests.keys()].filter((g) => !g.trusted && (g.ready || g.dialled));
-    const here = strangers.filter((g) => g.shares(infoHash) || !g.ready);
-    const own = here.filter(({ dialled }) => dialled).length;
-    return (
-      this.#room > 0 &&
-      here.length < MAX_IN_SWARM &&
-      (here.length < ENOUGH_IN_SWARM || own < OWN_CHOICE_IN_SWARM)
-    );
+    let here = 0;
+    let own = 0;
+    for (const guest of this.#guests.keys()) {
+      if (guest.trusted || isWaiting(guest) || (guest.ready && !guest.shares(infoHash))) continue;
+      here += 1;
+      if (guest.dialled) own += 1;
+    }
+    const isShort = here < ENOUGH_IN_SWARM || own < OWN_CHOICE_IN_SWARM;
+    return here < MAX_IN_SWARM && isShort && this.#room > 0;
   }
 
   /** Whether this very address may be dialled now. */
@@ -144,6 +149,23 @@ export class Admission {
     return there >= most;
   }
 
+  /**
+   * The stranger that gave least goes for `guest`, one that came by itself before one of our choice, and of those that
+   * gave nothing one that looks for nothing. False: there is none.
+   */
+  #sendAway(guest: Guest): boolean {
+    const [least] = [...this.#guests.keys()]
+      .filter((other) => other.ready && other !== guest && !other.trusted)
+      .sort(
+        (a, b) =>
+          Number(a.dialled) - Number(b.dialled) ||
+          a.bytesDown - b.bytesDown ||
+          Number(b.isUploadOnly) - Number(a.isUploadOnly),
+      );
+    least?.close('room for a near peer');
+    return least !== undefined;
+  }
+
   #count(counts: (guest: Guest, place: Place) => boolean): number {
     let count = 0;
     for (const [guest, place] of this.#guests) if (counts(guest, place)) count += 1;
@@ -153,21 +175,4 @@ export class Admission {
 
 function isWaiting(guest: Guest): boolean {
   return !guest.ready && !guest.dialled;
-}
-
-/**
- * The stranger that gave least goes, one that came by itself before one of our choice, and of those that gave nothing
- * one that looks for nothing. False: there is none.
- */
-function sendAway(guests: readonly Guest[]): boolean {
-  const [least] = guests
-    .filter(({ trusted }) => !trusted)
-    .sort(
-      (a, b) =>
-        Number(a.dialled) - Number(b.dialled) ||
-        a.bytesDown - b.bytesDown ||
-        Number(b.isUploadOnly) - Number(a.isUploadOnly),
-    );
-  least?.close('room for a near peer');
-  return least !== undefined;
 }

@@ -46,6 +46,7 @@ export class BlockReader {
   }
 
   restAll(): void {
+    if (this.#inUse.size === 0) return;
     for (const servable of this.#inUse) servable.rest();
     this.#inUse.clear();
     this.#last = undefined;

@@ -27,8 +27,8 @@ const MAX_HINTS_A_SOURCE = 100;
 const MAX_PORTS_A_HOST = 3;
 /** How much later a peer's hint has its turn than what others name, where a whole failure is 1. */
 const HINT_HANDICAP = 0.5;
-/** While enough are connected, whether that has changed is looked at this often. */
-const RETRY_FULL_MS = 1_000;
+/** While enough are connected, whether that has changed is looked at when a connection ends, and else this often. */
+const RETRY_FULL_MS = 10_000;
 /** A freshly named near address is waited for this long by whoever looks for a file (a connection is on its way). */
 const HOPEFUL_MS = 250;
 

@@ -62,7 +62,8 @@ export class Introduction {
   listenPort: number | undefined;
   readonly #node: PeerNode;
   readonly #host: IntroductionHost;
-  readonly #reader = new HandshakeReader();
+  /** Until the other's handshake is here. */
+  #reader: HandshakeReader | undefined = new HandshakeReader();
   readonly #isDialled: boolean;
   /** The handshake's. */
   #swarm: string;
@@ -76,8 +77,8 @@ export class Introduction {
   #introductions = 0;
   /** Our swarms aren't what it was told, or it was told nothing yet. */
   #isHelloDue = true;
-  #theirIds: ReadonlyMap<string, number> = new Map();
-  #theirBlind = new Set<string>();
+  #theirIds: Partial<Record<keyof typeof OUR_ID, number>> = {};
+  #theirBlind: readonly string[] = [];
   /** What stands for our swarms on this connection, in hexadecimal, by info-hash. */
   readonly #blinded = new Map<string, string>();
   #shared = new Set<string>();
@@ -106,7 +107,7 @@ export class Introduction {
 
   /** The other's number for an extension; undefined when it doesn't speak it (or no longer). */
   idOf(extension: keyof typeof OUR_ID): number | undefined {
-    return this.#theirIds.get(extension) || undefined;
+    return this.#theirIds[extension] || undefined;
   }
 
   /** How a swarm is named to the other without disclosing it (docs/protocol.md "hello"), in hexadecimal. */
@@ -130,8 +131,9 @@ export class Introduction {
 
   /** Bytes before the handshake is done; those beyond it come back. Throws ProtocolError. */
   push(chunk: Uint8Array): Uint8Array | undefined {
-    const done = this.#reader.push(chunk);
+    const done = this.#reader?.push(chunk);
     if (!done) return undefined;
+    this.#reader = undefined;
     this.#handshake(done.handshake);
     return done.rest;
   }
@@ -142,7 +144,8 @@ export class Introduction {
     this.#wasAnswered();
     const theirs = decodeExtendedHandshake(payload);
     // Only those that we speak, too: it may name a thousand.
-    this.#theirIds = new Map([...theirs.extensions].filter(([name]) => Object.hasOwn(OUR_ID, name)));
+    const known = [...theirs.extensions].filter(([name]) => Object.hasOwn(OUR_ID, name));
+    this.#theirIds = Object.fromEntries(known);
     this.client = quoteRemote(theirs.client ?? '', 64);
     this.listenPort = theirs.port;
     this.isUploadOnly = theirs.uploadOnly ?? false;
@@ -171,14 +174,14 @@ export class Introduction {
   heardHello(blindSwarms: readonly Uint8Array[]): void {
     this.#count();
     if (!this.#isFast) throw new ProtocolError('speaks dt_archive without the fast extension (BEP 6)');
-    this.#theirBlind = new Set(blindSwarms.map((s) => s.toHex()));
+    this.#theirBlind = blindSwarms.map((s) => s.toHex());
   }
 
   /** Compares our swarms with what the other said. True when both are in one that they weren't both in before. */
   compareSwarms(): boolean {
     const shared = new Set<string>();
     for (const infoHash of this.#node.ownSwarms().keys()) {
-      if (infoHash === this.#swarm || this.#theirBlind.has(this.blind(infoHash))) shared.add(infoHash);
+      if (infoHash === this.#swarm || this.#theirBlind.includes(this.blind(infoHash))) shared.add(infoHash);
     }
     const grown = [...shared].some((s) => !this.#shared.has(s));
     this.#shared = shared;

@@ -113,6 +113,7 @@ export class LayerFetch {
   }
 
   tick(): void {
+    if (this.#running.size === 0) return;
     const now = this.#clock.nowMs();
     for (const fetch of this.#running.values()) {
       if (now - fetch.sinceMs <= TIMEOUT_MS) continue;

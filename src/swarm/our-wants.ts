@@ -185,6 +185,7 @@ export class OurWants {
 
   /** Now and then: counts what was left unanswered. */
   tick(): void {
+    if (this.#askedMs.size === 0) return;
     const now = this.#node.clock.nowMs();
     for (const [number, since] of this.#askedMs) {
       if (since === undefined || now - since < UNANSWERED_MS) continue;

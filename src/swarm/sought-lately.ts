@@ -7,19 +7,17 @@ import type { Sha256 } from '../lib/sha256.ts';
 const MAX_SOUGHT = 512;
 
 export class SoughtLately {
-  #hints = new Uint32Array(0);
+  /** Grows as it is needed: most peers look for little or nothing while we know them. */
+  readonly #hints: number[] = [];
   #count = 0;
 
   add(key: Sha256): void {
-    // Most peers look for nothing while we know them.
-    if (this.#hints.length === 0) this.#hints = new Uint32Array(MAX_SOUGHT);
     this.#hints[this.#count % MAX_SOUGHT] = hintOf(key);
     this.#count += 1;
   }
 
   has(key: Sha256): boolean {
-    const at = this.#hints.indexOf(hintOf(key));
-    return at >= 0 && at < this.#count;
+    return this.#hints.includes(hintOf(key));
   }
 }
 

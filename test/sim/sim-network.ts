@@ -7,7 +7,7 @@ import type { Dial, Link, LinkEvents, Listen } from '../../src/swarm/link.ts';
 import { MessageId } from '../../src/wire/message.ts';
 import { readU32 } from '../../src/wire/u32.ts';
 import type { EventClock } from './event-clock.ts';
-import { type Line, Stream } from './line.ts';
+import { type Line, type Parcel, Stream, type StreamEvents } from './line.ts';
 import { ZEROS } from './zeros.ts';
 
 const PIECE_HEAD_BYTES = 13;
@@ -82,7 +82,7 @@ export class SimNetwork {
   }
 }
 
-class SimLink implements Link {
+class SimLink implements Link, StreamEvents {
   readonly remote: HostPort;
   readonly #network: SimNetwork;
   readonly #place: Place;
@@ -91,7 +91,8 @@ class SimLink implements Link {
   #events: LinkEvents | undefined;
   #isClosed = false;
   #isPaused = false;
-  #held: { readonly head: Uint8Array | undefined; readonly zeroBytes: number }[] = [];
+  /** What has come while nobody reads. */
+  #held: Parcel[] | undefined;
   #wasFull = false;
 
   constructor(network: SimNetwork, place: Place, remote: HostPort) {
@@ -103,10 +104,7 @@ class SimLink implements Link {
 
   join(other: SimLink, from: Line, to: Line): void {
     this.#other = other;
-    this.#stream = new Stream(from, to, {
-      arrived: (head, zeroBytes) => other.arrived(head, zeroBytes),
-      left: () => this.#left(),
-    });
+    this.#stream = new Stream(from, to, this);
   }
 
   get queuedBytes(): number {
@@ -159,32 +157,39 @@ class SimLink implements Link {
     this.#isClosed = true;
     this.#place.links.delete(this);
     this.#stream?.cut();
-    this.#held = [];
+    this.#held = undefined;
     this.#events?.closed(reason);
   }
 
+  /** What this end has sent has come to the other. */
   arrived(head: Uint8Array | undefined, zeroBytes: number): void {
-    if (this.#isClosed) return;
-    if (this.#isPaused || !this.#events || this.#held.length > 0) this.#held.push({ head, zeroBytes });
-    else this.#give(this.#events, head, zeroBytes);
+    const other = this.#other;
+    if (other) other.#take({ head, zeroBytes });
   }
 
-  #give(events: LinkEvents, head: Uint8Array | undefined, zeroBytes: number): void {
+  #take(parcel: Parcel): void {
+    if (this.#isClosed) return;
+    if (!this.#isPaused && this.#events && !this.#held) return this.#give(this.#events, parcel);
+    this.#held ??= [];
+    this.#held.push(parcel);
+  }
+
+  #give(events: LinkEvents, { head, zeroBytes }: Parcel): void {
     if (head) events.data(head);
     for (let left = zeroBytes; left > 0 && !this.#isClosed; left -= ZEROS.length)
       events.data(ZEROS.subarray(0, Math.min(left, ZEROS.length)));
   }
 
   #handOn(): void {
-    while (this.#events && !this.#isPaused && !this.#isClosed) {
+    while (this.#held && this.#events && !this.#isPaused && !this.#isClosed) {
       const next = this.#held.shift();
-      if (!next) return;
-      this.#give(this.#events, next.head, next.zeroBytes);
+      if (this.#held.length === 0) this.#held = undefined;
+      if (next) this.#give(this.#events, next);
     }
   }
 
   /** The system has taken all that was handed to it, and had not before: a socket's drain event. */
-  #left(): void {
+  left(): void {
     if (!this.#wasFull || this.#isClosed || this.queuedBytes > 0) return;
     this.#wasFull = false;
     this.#events?.drained();
