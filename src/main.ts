@@ -1,6 +1,6 @@
 /**
  * The one entry point of the one binary. Decides which role this process has: the hash thread of a daemon, the child
- * that reads an index, a method of apt's (by the name that it is called with), or a command. Everything else is loaded only by the role that needs it.
+ * that reads an index or the files of a pool, a method of apt's (by the name that it is called with), or a command. Everything else is loaded only by the role that needs it.
  */
 import packageJson from '../package.json' with { type: 'json' };
 
@@ -20,6 +20,9 @@ if (!Bun.isMainThread) {
 } else if (argv[0] === 'internal-upgrades') {
   const { runInternalUpgrades } = await import('./archive/upgrades.ts');
   process.exitCode = await runInternalUpgrades(argv.slice(1));
+} else if (argv[0] === 'internal-hash') {
+  const { runInternalHash } = await import('./commands/internal-hash.ts');
+  process.exitCode = await runInternalHash();
 } else {
   const { runCommandLine } = await import('./commands/command-line.ts');
   const { COMMANDS } = await import('./commands/commands.ts');

@@ -12,9 +12,9 @@ import { UsageError } from '../lib/errors.ts';
 import { formatBytes } from '../lib/format-bytes.ts';
 import { log } from '../lib/log.ts';
 import { fetchRaw } from '../mirror/fetch-raw.ts';
-import { formatDuration } from '../status/format-duration.ts';
 import { ADMIN_HEADER } from '../status/routes.ts';
 import { importHere } from './import-here.ts';
+import { barOf } from './progress-bar.ts';
 import { repeatedFlag } from './repeated-flag.ts';
 import { writtenFlags } from './serve.ts';
 
@@ -110,8 +110,6 @@ async function importByDaemon(
   }
 }
 
-const BAR_CHARS = 24;
-
 /** A bar with rate and time left; elsewhere than on a terminal nothing. */
 function shownOnTerminal(): (progress: ImportProgress) => void {
   if (!process.stderr.isTTY) {
@@ -120,21 +118,10 @@ function shownOnTerminal(): (progress: ImportProgress) => void {
     };
   }
   const startedMs = performance.now();
-  return (progress) => process.stderr.write(barOf(progress, performance.now() - startedMs));
-}
-
-/** One line, written over the one before. Exported for its test. */
-export function barOf(
-  { running, bytes, doneBytes, doneFiles, files }: ImportProgress,
-  spentMs: number,
-): string {
-  if (!running) return '\r\x1b[K';
-  const share = bytes === 0 ? 1 : doneBytes / bytes;
-  const full = Math.floor(share * BAR_CHARS);
-  const rate = (doneBytes / Math.max(spentMs, 1)) * 1000;
-  const left = rate > 0 ? `, ${formatDuration((bytes - doneBytes) / rate)} left` : '';
-  const bar = `${'█'.repeat(full)}${'░'.repeat(BAR_CHARS - full)}`;
-  return `\r${bar} ${Math.floor(share * 100)} %  ${doneFiles} of ${files} files, ${formatBytes(rate)}/s${left}\x1b[K`;
+  return (progress) => {
+    const ended = '\r\x1b[K';
+    process.stderr.write(progress.running ? barOf(progress, performance.now() - startedMs) : ended);
+  };
 }
 
 function describe(outcome: ImportProgress): string {

@@ -31,7 +31,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     },
   },
   'make-torrent': {
-    description: 'Make a .dtorrent from Packages and Sources files',
+    description: 'Make a .dtorrent of an archive, and standard torrents of its files',
     load: async () => {
       const { makeTorrentArgs: args, run } = await import('./make-torrent.ts');
       return { args, run, operands: true };

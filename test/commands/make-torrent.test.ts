@@ -202,9 +202,11 @@ describe('runMakeTorrent() exits 1, says why and leaves nothing', () => {
       }),
     );
   }
-  test('a folder as index', () =>
+  test('a folder without an index', () =>
     withFiles({ 'Packages/x': '' }, async (dir) => {
-      expect((await make(dir, ['Packages'], DEBIAN)).said).toMatch(/could not read .*not a file/);
+      expect((await make(dir, ['Packages'], DEBIAN)).said).toMatch(
+        /could not read .*no Packages or Sources below/,
+      );
     }));
   test('an output that is there, unless --force', () =>
     withFiles({ Packages: PACKAGES, 'out.dtorrent': 'precious' }, async (dir) => {
