@@ -2,7 +2,6 @@
  * The daemon's assembly: builds every room bottom-up, hands each what it needs of the others, and takes it all down in
  * the opposite order. Nothing is decided here but who knows whom.
  */
-import packageJson from '../package.json' with { type: 'json' };
 import { Acquirer } from './acquire/acquirer.ts';
 import { Ahead } from './acquire/ahead.ts';
 import type { FlightParts } from './acquire/flight-parts.ts';
@@ -13,14 +12,15 @@ import { AptLists } from './archive/apt-lists.ts';
 import { Catalogue } from './archive/catalogue.ts';
 import { type Entry, type Location, locationName } from './archive/entry.ts';
 import { Refresh } from './archive/refresh.ts';
-import type { ReleaseSummary } from './archive/release-summary.ts';
 import { parseShareRule } from './archive/sharing.ts';
 import { findUpgrades } from './archive/upgrades.ts';
 import type { Settings } from './config/settings.ts';
 import { Archives } from './daemon/archives.ts';
 import { makeDirectory } from './daemon/make-directory.ts';
 import { ownAddresses } from './daemon/own-addresses.ts';
+import { releaseStatus } from './daemon/release-status.ts';
 import { SwarmSide } from './daemon/swarm-side.ts';
+import { VERSION } from './daemon/version.ts';
 import { systemClock } from './lib/clock.ts';
 import { ConfigError } from './lib/errors.ts';
 import type { HostPort } from './lib/host-port.ts';
@@ -36,15 +36,13 @@ import { LoopGuard } from './proxy/loop-guard.ts';
 import { type ProxyServer, startProxyServer } from './proxy/server.ts';
 import { Tunnels } from './proxy/tunnels.ts';
 import { statusRoutes } from './status/routes.ts';
-import { collect, type ReleaseStatus } from './status/snapshot.ts';
+import { collect } from './status/snapshot.ts';
 import { DiskStore } from './store/disk-store.ts';
 import type { Store } from './store/store.ts';
 import { lockStateDir } from './store/store-lock.ts';
 import { Library } from './swarm/library.ts';
 import { LocalNetwork } from './swarm/local-network.ts';
 import { swarmInfoHash } from './torrent/archive-identity.ts';
-
-export const VERSION: string = packageJson.version;
 
 export interface Daemon extends AsyncDisposable {
   readonly apt: HostPort;
@@ -227,22 +225,6 @@ export async function startDaemon(settings: Settings, sockets: readonly number[]
       return servers.some(({ isBusy }) => isBusy);
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
-  };
-}
-
-function releaseStatus(release: ReleaseSummary, wallMs: number): ReleaseStatus {
-  const { directory, dateMs, validUntilMs, verdict, upstream } = release;
-  const isSigned = verdict.status === 'public' || verdict.status === 'private';
-  return {
-    name: directory,
-    ...(dateMs !== undefined && { ageSeconds: Math.max(0, Math.floor((wallMs - dateMs) / 1000)) }),
-    ...(validUntilMs !== undefined && { validSeconds: Math.floor((validUntilMs - wallMs) / 1000) }),
-    signed: isSigned ? verdict.status : 'no',
-    shared: release.shareable,
-    stale: upstream.stale,
-    behindSeconds: Math.floor(release.behindMs / 1000),
-    rolledBack: upstream.rolledBack,
-    refused: upstream.refused,
   };
 }
 

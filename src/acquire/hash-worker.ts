@@ -18,6 +18,8 @@ export type HashOrder =
   /** Forget it: answer when nothing of it is being read any more. */
   | { readonly op: 'drop'; readonly id: number }
   | { readonly op: 'layer'; readonly id: number; readonly fd: number; readonly sizeBytes: number }
+  /** Whole SHA-256 and piece layer of a file that is here, in one read. */
+  | { readonly op: 'whole'; readonly id: number; readonly fd: number; readonly sizeBytes: number }
   /** Single pieces of a file that isn't whole: few at a time, it is one slice. */
   | {
       readonly op: 'pieces';
@@ -30,6 +32,7 @@ export type HashOrder =
 export type HashAnswer =
   | { readonly id: number; readonly digest: Uint8Array }
   | { readonly id: number; readonly layer: Uint8Array }
+  | { readonly id: number; readonly layer: Uint8Array; readonly digest: Uint8Array }
   | { readonly id: number; readonly hashes: Uint8Array }
   | { readonly id: number; readonly dropped: true }
   | { readonly id: number; readonly error: string };
@@ -45,6 +48,8 @@ interface Growing {
 interface Layering {
   readonly fd: number;
   readonly builder: LayerBuilder;
+  /** Where the whole SHA-256 is asked for, too. */
+  readonly hash: Bun.CryptoHasher | undefined;
   readonly sizeBytes: number;
   done: number;
 }
@@ -94,10 +99,14 @@ export function runHashWorker(): void {
     }
     for (const [id, file] of layering) {
       attempt(id, layering, () => {
-        file.done = readSlice(file.fd, file.done, file.sizeBytes, (bytes) => file.builder.update(bytes));
+        file.done = readSlice(file.fd, file.done, file.sizeBytes, (bytes) => {
+          file.builder.update(bytes);
+          file.hash?.update(bytes);
+        });
         if (file.done < file.sizeBytes) return;
         layering.delete(id);
-        post({ id, layer: file.builder.layer() });
+        const layer = file.builder.layer();
+        post({ id, layer, ...(file.hash && { digest: new Uint8Array(file.hash.digest()) }) });
       });
       return true;
     }
@@ -139,9 +148,11 @@ export function runHashWorker(): void {
       case 'pieces':
         picking.set(data.id, data);
         break;
-      case 'layer': {
+      case 'layer':
+      case 'whole': {
         const builder = new LayerBuilder(new Pieces(data.sizeBytes));
-        layering.set(data.id, { fd: data.fd, builder, sizeBytes: data.sizeBytes, done: 0 });
+        const hash = data.op === 'whole' ? new Bun.CryptoHasher('sha256') : undefined;
+        layering.set(data.id, { fd: data.fd, builder, hash, sizeBytes: data.sizeBytes, done: 0 });
         break;
       }
     }

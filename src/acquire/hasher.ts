@@ -28,6 +28,14 @@ export class Hasher implements AsyncDisposable {
     throw new Error('could not hash file: the hash thread is gone');
   }
 
+  /** Whole SHA-256 and piece layer of a complete file, in one read. Rejects when it can't be read. */
+  async file(fd: number, pieces: Pieces): Promise<{ readonly key: Sha256; readonly layer: Uint8Array }> {
+    const answer = await this.ask({ op: 'whole', id: this.#id(), fd, sizeBytes: pieces.sizeBytes });
+    if ('layer' in answer && 'digest' in answer)
+      return { key: sha256FromBytes(answer.digest), layer: answer.layer };
+    throw new Error('could not hash file: the hash thread is gone');
+  }
+
   /** Hashes of single pieces, 32 bytes each in the order asked; zeros where one isn't there. Rejects when it can't be read. */
   async pieces(fd: number, pieces: Pieces, indices: readonly number[]): Promise<Uint8Array> {
     const answer = await this.ask({ op: 'pieces', id: this.#id(), fd, sizeBytes: pieces.sizeBytes, indices });

@@ -260,6 +260,11 @@ export class Catalogue implements AsyncDisposable {
     if (held) held.passedBy = { release, untilMs: this.#clock.nowMs() + PASSED_BY_MS };
   }
 
+  /** There is no such Release any more. */
+  drop(at: Location): void {
+    if (this.#releases.drop(at)) this.#changed();
+  }
+
   /** What the mirror's last answer for a release file was worth; for releases(). */
   noteUpstream(at: Location, note: 'fresh' | 'stale' | 'rolledBack' | 'refused'): void {
     const notes = this.#releases.at(at)?.upstream;

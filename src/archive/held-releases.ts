@@ -54,6 +54,12 @@ export class HeldReleases {
     this.#held.delete(oldest.place.directory);
   }
 
+  /** False when there is none where that release file would lie. */
+  drop(at: Location): boolean {
+    const place = releasePlace(at);
+    return place !== undefined && this.#held.delete(place.directory);
+  }
+
   /** Keeps a copy of a release file; it lasts from the next save(). */
   keepFile(held: HeldRelease, name: ReleaseFileName, bytes: Uint8Array, validators: Validators): void {
     const { lastModified, etag } = validators;

@@ -16,7 +16,7 @@ import { ADMIN_HEADER } from '../status/routes.ts';
 import { importHere } from './import-here.ts';
 import { barOf } from './progress-bar.ts';
 import { repeatedFlag } from './repeated-flag.ts';
-import { writtenFlags } from './serve.ts';
+import { writtenFlags } from './setting-flags.ts';
 
 const flagOf = (name: 'cacheDir' | 'stateDir' | 'aptLists' | 'share') => {
   const { valueHint = '', description } = SETTINGS[name];

@@ -37,6 +37,13 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
       return { args, run, operands: true };
     },
   },
+  seed: {
+    description: 'Share the tree of a mirror with other nodes, in place and read-only',
+    load: async () => {
+      const { runSeed: run, seedArgs: args } = await import('./seed.ts');
+      return { args, run };
+    },
+  },
   tracker: {
     description: 'Be a tracker and nothing else',
     load: async () => {

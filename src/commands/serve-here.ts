@@ -4,7 +4,8 @@
  * finished first.
  */
 import type { Settings } from '../config/settings.ts';
-import { type Daemon, startDaemon, VERSION } from '../daemon.ts';
+import { VERSION } from '../daemon/version.ts';
+import { type Daemon, startDaemon } from '../daemon.ts';
 import { formatBytes } from '../lib/format-bytes.ts';
 import { formatHostPort } from '../lib/host-port.ts';
 import { log } from '../lib/log.ts';

@@ -4,6 +4,7 @@
  * added, never renamed) and what strangers don't get to see. Where the figures come from is the daemon's business.
  */
 
+import { formatBytes } from '../lib/format-bytes.ts';
 import { formatDuration } from './format-duration.ts';
 
 /** Mirrors are pushed to within hours: less behind than this is no news. */
@@ -127,6 +128,22 @@ export interface TrackerStatus {
   readonly reason?: string;
 }
 
+/** A mirror's tree that is shared in place. What is offered of it is the store. */
+export interface SeedStatus {
+  readonly directory: string;
+  /** Read and hashed since this start: what was known from before isn't read. */
+  readonly hashedFiles: number;
+  readonly hashedBytes: number;
+  /** To be hashed before they are offered. */
+  readonly waitingFiles: number;
+  readonly waitingBytes: number;
+  /** Not offered: no index names them; their archive is private; they aren't what the index says; they can't be read. */
+  readonly unnamedFiles: number;
+  readonly privateFiles: number;
+  readonly wrongFiles: number;
+  readonly unreadable: number;
+}
+
 export interface StatusSnapshot {
   readonly version: string;
   readonly uptimeSeconds: number;
@@ -147,6 +164,8 @@ export interface StatusSnapshot {
   readonly dht?: DhtStatus;
   /** Missing where nodes aren't looked for on the local network. */
   readonly lan?: LanStatus;
+  /** Missing where no tree is shared in place. */
+  readonly seed?: SeedStatus;
 }
 
 /** The rooms that know, each through the narrowest opening. Called for each snapshot; all of them are cheap. */
@@ -166,6 +185,7 @@ export interface StatusParts {
   readonly trackers: () => Iterable<TrackerStatus>;
   readonly releases: () => Iterable<ReleaseStatus>;
   readonly dht: () => DhtStatus | undefined;
+  readonly seed?: () => SeedStatus;
 }
 
 export function collect(parts: StatusParts): StatusSnapshot {
@@ -187,15 +207,16 @@ export function collect(parts: StatusParts): StatusSnapshot {
     releases: [...parts.releases()],
     ...(dht && { dht }),
     ...(lan && { lan }),
+    ...(parts.seed && { seed: parts.seed() }),
   };
 }
 
 /** For clients on other machines: who our peers are, where, and what is being installed here is not their business. */
 export function withoutDetails(snapshot: StatusSnapshot): StatusSnapshot {
-  const { lan } = snapshot;
+  const { lan, seed: _, ...rest } = snapshot;
   const { state } = snapshot.reachability;
   return {
-    ...snapshot,
+    ...rest,
     ...{ peers: [], banned: [], transfers: [], trackers: [], releases: [] },
     reachability: { state, addresses: [], advice: '' },
     ...(lan && { lan: { ...lan, interfaces: [] } }),
@@ -225,6 +246,18 @@ export function troublesLine({ stale, rolledBack, refused }: TroubleTotals): str
     refused > 0 ? `${refused} bad` : '',
   ].filter((part) => part !== '');
   return parts.length === 0 ? '' : `Releases since the first start: ${parts.join(', ')}`;
+}
+
+/** "/srv/mirror, in place; 12 files (3 GiB) are being verified" */
+export function seedLine({ directory, waitingFiles, waitingBytes, wrongFiles }: SeedStatus): string {
+  const files = (count: number) => (count === 1 ? '1 file' : `${count} files`);
+  return [
+    `shared in place: ${directory}`,
+    waitingFiles > 0 ? `${files(waitingFiles)} (${formatBytes(waitingBytes)}) to be verified` : '',
+    wrongFiles > 0 ? `${files(wrongFiles)} not what the index says` : '',
+  ]
+    .filter((part) => part !== '')
+    .join('; ');
 }
 
 /** "3 neighbours on eth0, wlan0" */

@@ -12,6 +12,7 @@ import {
   releaseLine,
   type StatusSnapshot,
   savedShare,
+  seedLine,
   troublesLine,
 } from './snapshot.ts';
 
@@ -55,7 +56,7 @@ export function statusTable(snapshot: StatusSnapshot, { width, colour }: TableOp
 }
 
 function summary(
-  { version, uptimeSeconds, bytes, troubles, store, lan, dht, reachability }: StatusSnapshot,
+  { version, uptimeSeconds, bytes, troubles, store, lan, dht, seed, reachability }: StatusSnapshot,
   columns: number,
   paint: Paint,
 ): string[] {
@@ -72,6 +73,7 @@ function summary(
       `store: ${store.files} files, ${formatBytes(store.bytes)} of ${formatBytes(store.limitBytes)}`,
       columns,
     ),
+    ...(seed ? wrapped(seedLine(seed), columns) : []),
     ...wrapped(reachLine(reachability), columns),
     ...(reachability.state === 'reachable' ? [] : wrapped(reachability.advice, columns)),
     ...(lan ? [fit(`local network: ${lanLine(lan)}`, columns)] : []),

@@ -23,6 +23,19 @@ export interface StoredFile {
 export interface OpenFile extends Disposable {
   readonly file: StoredFile;
   readonly fd: number;
+  /**
+   * Whether what was read until now is what the key says. Asked after each read, before its bytes go anywhere. Missing
+   * where nobody but the store can change a file.
+   */
+  readonly stillHolds?: () => boolean;
+}
+
+/** A file that seems to be here, and is hashed before anybody gets it. */
+export interface Coming {
+  /** As StoredFile has them. */
+  readonly swarms: readonly string[];
+  /** Resolves when it is known. Being asked for it puts it first. Never rejects. */
+  settled(): Promise<void>;
 }
 
 export interface CommitDetails {
@@ -100,6 +113,8 @@ export interface StoreTotals {
 export interface Store extends AsyncDisposable {
   /** Synchronous and cheap: asked for every want of every peer. */
   stat(key: Sha256): StoredFile | undefined;
+  /** A file that stat() doesn't know yet; where a store has files that nobody gave to it. */
+  coming?(key: Sha256): Coming | undefined;
   /** Opens and pins; counts as a use for LRU. Undefined when we don't have it (or its bytes turn out missing). */
   open(key: Sha256): OpenFile | undefined;
   /**

@@ -88,7 +88,11 @@ export class Library {
       return this.#compute(key, pieces, file.swarms);
     }
     const growing = this.#growing.get(key);
-    return growing?.swarms.some(inSwarm) ? growing : undefined;
+    if (growing) return growing.swarms.some(inSwarm) ? growing : undefined;
+    const coming = this.#store.coming?.(key);
+    return coming?.swarms.some(inSwarm)
+      ? coming.settled().then(() => (this.#store.stat(key) ? this.find(key, inSwarm) : undefined))
+      : undefined;
   }
 
   /**
@@ -134,6 +138,7 @@ export class Library {
     using open = this.#store.open(key);
     if (!open) return undefined;
     const layer = await this.#computeLayer(open.fd, pieces);
+    if (open.stillHolds?.() === false) return undefined;
     this.#store.setLayer(key, layer);
     return new StoredServable(
       this.#store,
@@ -176,7 +181,7 @@ class StoredServable implements Servable {
       if (got === 0) return false;
       done += got;
     }
-    return true;
+    return this.#open.stillHolds?.() !== false;
   }
 
   rest(): void {

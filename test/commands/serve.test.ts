@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test';
-import { writtenFlags } from '../../src/commands/serve.ts';
+import { writtenFlags } from '../../src/commands/setting-flags.ts';
 
 describe('writtenFlags()', () => {
   test('nothing is written where nothing was given', () => {
