@@ -13,6 +13,8 @@ export interface CrowdFigures {
   readonly copies: number;
   /** The same, over what all nodes want. */
   readonly mirrorShare: number;
+  /** What it can't be less than: each file that anybody wants left the mirror once. */
+  readonly leastShare: number;
   readonly mirrorRequests: number;
   readonly medianMs: number;
   readonly slowestMs: number;
@@ -21,34 +23,61 @@ export interface CrowdFigures {
   readonly aloneSlowestMs: number;
   /** The one node that fares worst against itself without peers. */
   readonly worstRatio: number;
+  /** The most that one node loses against itself without peers. */
+  readonly worstLossMs: number;
+  /** Nodes that are slower than by themselves, by more than a twentieth. */
+  readonly slower: number;
   readonly notDone: number;
   /** What peers say besides payload, over what all nodes want. */
   readonly protocolShare: number;
   readonly events: number;
   /** Of this machine, for the run with peers. */
   readonly cpuSeconds: number;
+  /** At its most. */
   readonly rssMiB: number;
 }
 
 const DOCS = join(import.meta.dir, '../docs');
 const BEGIN = '<!-- crowds: written by bench/sim.ts -->';
 const END = '<!-- end of crowds -->';
-const PLOTTED = ['flash-small', 'flash-small-nat', 'hour-small', 'flash-large', 'flash-large-nat', 'upgrade'];
+const CROWD_CURVES = [
+  'flash-small',
+  'flash-small-nat',
+  'flash-wide',
+  'hour-small',
+  'flash-large',
+  'flash-large-nat',
+  'upgrade',
+  'upgrade-nat',
+];
+const SELECTION_CURVES = ['popularity', 'popularity-nat'];
 
 export function reportCrowds({ records }: BenchResult<CrowdFigures>): string {
-  const rows = records.map((r) => [
+  const rows = newestOfEach(records).map((r) => [
     CROWDS.find(({ name }) => name === r.experiment)?.title ?? r.experiment,
-    String(r.nodes),
+    r.nodes.toLocaleString('en-US'),
     r.copies.toFixed(2),
+    percent(r.mirrorShare),
+    percent(r.leastShare),
     seconds(r.medianMs),
     seconds(r.slowestMs),
     seconds(r.aloneMedianMs),
     seconds(r.aloneSlowestMs),
+    String(r.slower),
     `${r.worstRatio.toFixed(2)} ×`,
-    `${(100 * r.protocolShare).toFixed(1)} %`,
+    seconds(r.worstLossMs),
+    percent(r.protocolShare),
   ]);
-  const headers = ['what', 'nodes', 'copies', 'median', 'slowest', 'alone: median', 'alone: slowest'];
-  return markdownTable([...headers, 'worst', 'protocol'], rows);
+  const headers = ['what', 'nodes', 'copies', 'from mirror', 'least', 'median', 'slowest', 'alone: median'];
+  return markdownTable([...headers, 'alone: slowest', 'slower', 'worst', 'loses', 'protocol'], rows);
+}
+
+/** In the order of the experiments, whatever was run when. */
+function newestOfEach(records: readonly CrowdFigures[]): CrowdFigures[] {
+  const newest = new Map(records.map((r) => [`${r.experiment} ${r.nodes}`, r]));
+  return CROWDS.flatMap(({ name }) =>
+    [...newest.values()].filter((r) => r.experiment === name).sort((a, b) => a.nodes - b.nodes),
+  );
 }
 
 /** Puts the result into docs/benchmarks.md, between its markers, and the plot beside it. */
@@ -59,29 +88,56 @@ export function writeCrowds(result: BenchResult<CrowdFigures> | undefined): void
   const document = readFileSync(path, 'utf8');
   const [begin, end] = [document.indexOf(BEGIN), document.indexOf(END)];
   if (begin < 0 || end < begin) throw new Error(`${path} lacks the markers ${BEGIN} and ${END}`);
-  const run = `Commit ${result.commit}, seed ${result.parameters.seed}.`;
+  const run = `Commit ${result.commit}, seed ${result.parameters.seed}: \`node scripts/bun.mjs bench/sim.ts\`.`;
   const text = `${run}\n\n![curves](crowd.svg)\n\n${reportCrowds(result)}`;
   writeFileSync(path, `${document.slice(0, begin + BEGIN.length)}\n\n${text}\n\n${document.slice(end)}`);
 }
 
 function plot(records: readonly CrowdFigures[]): string {
-  const curve = (name: string, y: (r: CrowdFigures) => number): Curve => ({
-    name,
-    points: records.filter((r) => r.experiment === name).map((r) => [r.nodes, y(r)]),
+  const of = (names: readonly string[], y: (r: CrowdFigures) => number, more: Partial<Curve> = {}) =>
+    names
+      .map((name): Curve => {
+        const points = newestOfEach(records).filter((r) => r.experiment === name);
+        return { name, points: points.map((r) => [r.nodes, y(r)]), ...more };
+      })
+      .filter(({ points }) => points.length > 1);
+  const least = of(SELECTION_CURVES.slice(0, 1), (r) => r.leastShare, {
+    name: 'each file once',
+    isDashed: true,
   });
-  const curves = (y: (r: CrowdFigures) => number) =>
-    PLOTTED.map((name) => curve(name, y)).filter(({ points }) => points.length > 1);
+  const xLabel = 'nodes';
   return drawPanels([
-    { title: 'What the mirror sends', xLabel: 'nodes', yLabel: 'copies', curves: curves((r) => r.copies) },
+    {
+      title: 'What the mirror sends',
+      xLabel,
+      yLabel: 'copies',
+      curves: of(CROWD_CURVES, (r) => r.copies),
+    },
     {
       title: 'The slowest node',
-      xLabel: 'nodes',
+      xLabel,
       yLabel: 'its time / slowest without peers',
-      curves: curves((r) => r.slowestMs / r.aloneSlowestMs),
+      curves: of(CROWD_CURVES, (r) => r.slowestMs / r.aloneSlowestMs),
+    },
+    {
+      title: 'The node that fares worst',
+      xLabel,
+      yLabel: 'its time / its own without peers',
+      curves: of(CROWD_CURVES, (r) => r.worstRatio),
+    },
+    {
+      title: 'Own selections of packages',
+      xLabel,
+      yLabel: 'from the mirror, of what is wanted',
+      curves: [...of(SELECTION_CURVES, (r) => r.mirrorShare), ...least],
     },
   ]);
 }
 
+function percent(share: number): string {
+  return `${(100 * share).toFixed(1)} %`;
+}
+
 function seconds(ms: number): string {
-  return `${(ms / 1000).toFixed(ms < 10_000 ? 2 : 0)} s`;
+  return `${(ms / 1000).toFixed(Math.abs(ms) < 10_000 ? 2 : 0)} s`;
 }

@@ -118,7 +118,7 @@ export const CROWDS: readonly Crowd[] = [
   {
     name: 'hour-small',
     title: '60 KB, over an hour',
-    sizes: [2, 8, 64, 256],
+    sizes: [2, 8, 64, 256, 1024, 10_000],
     scenario: oneFile(SMALL_BYTES, overAnHour),
   },
   {
@@ -146,6 +146,12 @@ export const CROWDS: readonly Crowd[] = [
     scenario: upgrade(withinASecond),
   },
   {
+    name: 'upgrade-nat',
+    title: 'the same 60 packages, all within a second, half behind NAT',
+    sizes: [2, 4, 8, 16, 32],
+    scenario: upgrade(withinASecond, { behindNat: 0.5 }),
+  },
+  {
     name: 'fast-mirror',
     title: 'the same 60 packages within a second, lines of 50 Mbit/s, mirror of 1 Gbit/s',
     sizes: [8],
@@ -159,5 +165,11 @@ export const CROWDS: readonly Crowd[] = [
     title: 'own selections of 2,000 packages, over an hour',
     sizes: [16, 64, 256],
     scenario: popularity,
+  },
+  {
+    name: 'popularity-nat',
+    title: 'own selections of 2,000 packages, over an hour, half behind NAT',
+    sizes: [16, 64, 256],
+    scenario: (nodes, seed) => ({ ...popularity(nodes, seed), behindNat: 0.5 }),
   },
 ];

@@ -13,23 +13,31 @@ export interface Panel {
   readonly curves: readonly Curve[];
 }
 
-const COLOURS = ['#2563eb', '#dc2626', '#059669', '#d97706', '#7c3aed', '#0891b2', '#64748b'];
+const COLOURS = ['#2563eb', '#dc2626', '#059669', '#d97706', '#7c3aed', '#0891b2', '#64748b', '#be185d'];
 const PANEL = { width: 460, height: 380, left: 62, right: 14, top: 34, bottom: 118 } as const;
 
-/** Panels side by side. */
+const PANELS_A_ROW = 2;
+
+/** Panels in rows of two. */
 export function drawPanels(panels: readonly Panel[]): string {
-  const width = PANEL.width * panels.length;
+  const width = PANEL.width * Math.min(panels.length, PANELS_A_ROW);
+  const height = PANEL.height * Math.ceil(panels.length / PANELS_A_ROW);
   const title = panels.map((panel) => panel.title).join('; ');
-  const body = panels.map((panel, at) => drawPanel(panel, at * PANEL.width)).join('\n');
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${PANEL.height}" font-family="sans-serif" font-size="11">
+  const body = panels
+    .map((panel, at) => {
+      const [column, row] = [at % PANELS_A_ROW, Math.floor(at / PANELS_A_ROW)];
+      return drawPanel(panel, column * PANEL.width, row * PANEL.height);
+    })
+    .join('\n');
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="11">
 <title>${title}</title>
-<rect width="${width}" height="${PANEL.height}" fill="#ffffff"/>
+<rect width="${width}" height="${height}" fill="#ffffff"/>
 ${body}
 </svg>
 `;
 }
 
-function drawPanel({ title, xLabel, yLabel, curves }: Panel, offset: number): string {
+function drawPanel({ title, xLabel, yLabel, curves }: Panel, left: number, top: number): string {
   const points = curves.flatMap((curve) => curve.points);
   const xs = axis(points.map(([x]) => x));
   const ys = axis(points.map(([, y]) => y));
@@ -67,7 +75,7 @@ function drawPanel({ title, xLabel, yLabel, curves }: Panel, offset: number): st
       text(legendX + 24, legendY, curve.name),
     );
   });
-  return `<g transform="translate(${offset} 0)">\n${parts.join('\n')}\n</g>`;
+  return `<g transform="translate(${left} ${top})">\n${parts.join('\n')}\n</g>`;
 }
 
 const MIDDLE = 'text-anchor="middle"';

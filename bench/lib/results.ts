@@ -68,11 +68,32 @@ export class Recorder<R> {
 
 /** The newest result of the bench; undefined when there is none. */
 export function newestResult<R>(bench: string): BenchResult<R> | undefined {
+  const newest = namesOf(bench).at(-1);
+  return newest === undefined ? undefined : read<R>(newest);
+}
+
+/**
+ * What was measured at the newest result's commit with its seed, several runs as one, the newest figures last; undefined
+ * when there is none.
+ */
+export function resultsOfNewestCommit<R>(bench: string): BenchResult<R> | undefined {
+  const results = namesOf(bench).map((name) => read<R>(name));
+  const newest = results.at(-1);
+  if (!newest) return undefined;
+  const alike = results.filter(
+    ({ commit, parameters }) => commit === newest.commit && parameters.seed === newest.parameters.seed,
+  );
+  return { ...newest, records: alike.flatMap(({ records }) => records) };
+}
+
+/** Oldest first. */
+function namesOf(bench: string): string[] {
   const isOurs = (name: string) => name.startsWith(`${bench}-2`) && name.endsWith('.json');
-  if (!existsSync(resultsDir())) return undefined;
-  const newest = readdirSync(resultsDir()).filter(isOurs).sort().at(-1);
-  if (newest === undefined) return undefined;
-  return JSON.parse(readFileSync(join(resultsDir(), newest), 'utf8')) as BenchResult<R>;
+  return existsSync(resultsDir()) ? readdirSync(resultsDir()).filter(isOurs).sort() : [];
+}
+
+function read<R>(name: string): BenchResult<R> {
+  return JSON.parse(readFileSync(join(resultsDir(), name), 'utf8')) as BenchResult<R>;
 }
 
 function commit(): string {
