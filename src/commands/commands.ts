@@ -44,6 +44,13 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
       return { args, run };
     },
   },
+  inspect: {
+    description: 'Say what a .torrent, magnet link or .dtorrent contains',
+    load: async () => {
+      const { inspectArgs: args, runInspect: run } = await import('./inspect.ts');
+      return { args, run };
+    },
+  },
   tracker: {
     description: 'Be a tracker and nothing else',
     load: async () => {
