@@ -15,7 +15,7 @@ const ROWS: readonly (readonly string[])[] = [
   ['announce'],
   ['wire', 'discovery'],
   ['swarm', 'mirror'],
-  ['acquire'],
+  ['acquire', 'standard'],
   ['proxy', 'status', 'tracker'],
   ['daemon', 'worker'],
   ['commands', 'method'],
@@ -23,7 +23,7 @@ const ROWS: readonly (readonly string[])[] = [
 ];
 
 const PURE =
-  /^(bencode|wire|announce|torrent)\/|^archive\/control\.ts$|^swarm\/(picker|choker)\.ts$|^acquire\/plan\.ts$|^method\/(message|configuration|wanted-file|answers|stage)\.ts$/;
+  /^(bencode|wire|announce|torrent)\/|^archive\/control\.ts$|^swarm\/(picker|choker)\.ts$|^acquire\/plan\.ts$|^standard\/(addresses|bitfield|blame|choker|downloads|layout|picker|piece-check|piece-work|request-queue)\.ts$|^method\/(message|configuration|wanted-file|answers|stage)\.ts$/;
 const IMPURE_MODULE =
   /^(node:)?(fs|net|dgram|http|https|http2|tls|dns|child_process|worker_threads|timers|os)(\/|$)|^consola$|^lib\/log\.ts$|^bun:sqlite$/;
 const IMPURE_CODE =

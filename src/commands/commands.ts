@@ -51,6 +51,13 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
       return { args, run };
     },
   },
+  fetch: {
+    description: 'Fetch a torrent, a file or a package, with a progress bar',
+    load: async () => {
+      const { fetchArgs: args, runFetch: run } = await import('./fetch.ts');
+      return { args, run };
+    },
+  },
   tracker: {
     description: 'Be a tracker and nothing else',
     load: async () => {

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'bun:test';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import packageJson from '../../package.json' with { type: 'json' };
+import { fetchArgs } from '../../src/commands/fetch.ts';
 import { makeTorrentArgs } from '../../src/commands/make-torrent.ts';
 import { statusArgs } from '../../src/commands/status.ts';
 import { SETTING_NAMES, SETTINGS } from '../../src/config/settings.ts';
@@ -67,7 +68,7 @@ describe.each(documents)('%s', (path) => {
 test('README.md names only flags that are there', () => {
   const known = new Set([
     ...SETTING_NAMES.map((name) => SETTINGS[name].flag),
-    ...Object.keys({ ...makeTorrentArgs, ...statusArgs }),
+    ...Object.keys({ ...makeTorrentArgs, ...statusArgs, ...fetchArgs }),
     ...['config', 'version', 'help'],
   ]);
   const flags = [...read('README.md').matchAll(/(?<![\w-])--([a-z][a-z-]*)/g)].map(([, flag = '']) => flag);

@@ -1,0 +1,724 @@
+/**
+ * One standard torrent: every event that concerns more than one of its peers is handled here, each by one call. It puts
+ * together what others decide (downloads.ts whom to ask for what, choker.ts whom to give) and knows all its peers; the
+ * dialogue is Peer's, the bytes are Content's. It begins with the metadata where only an info-hash is known.
+ * Specs: BEP 3, 9, 11, 19, 21, 27, 52.
+ */
+import type { Clock } from '../lib/clock.ts';
+import type { HostPort } from '../lib/host-port.ts';
+import { log } from '../lib/log.ts';
+import type { TokenBucket } from '../lib/token-bucket.ts';
+import type { Link } from '../swarm/link.ts';
+import type { PieceBuffers } from '../swarm/piece-buffers.ts';
+import {
+  type InfoHash,
+  type InfoHashV2,
+  infoHashOf,
+  infoHashToBytes,
+  infoHashV2Of,
+  shortInfoHash,
+} from '../torrent/info-hash.ts';
+import { type Metainfo, parseInfo } from '../torrent/metainfo.ts';
+import type { Handshake } from '../wire/handshake.ts';
+import {
+  type BlockRef,
+  encodePieceHeader,
+  encodeReject,
+  type HashRange,
+  MAX_REQUEST_BYTES,
+} from '../wire/message.ts';
+import { type Address, Addresses } from './addresses.ts';
+import type { Bitfield } from './bitfield.ts';
+import { Choker } from './choker.ts';
+import { Content } from './content.ts';
+import type { Receipt, Work } from './downloads.ts';
+import { Exchange } from './exchange.ts';
+import { LayerAnswers, LayerFetch } from './layer-fetch.ts';
+import { MetadataAnswers, MetadataFetch } from './metadata.ts';
+import { Peer, type PeerHost } from './peer.ts';
+import type { TorrentStorage } from './storage.ts';
+import type { Uploads } from './uploads.ts';
+import { type WebClient, WebSeed } from './web-seed.ts';
+
+/** The node, as its torrents see it. */
+export interface TorrentNode {
+  readonly clock: Clock;
+  /** 20 bytes. */
+  readonly peerId: Uint8Array;
+  readonly client: string;
+  readonly draw: () => number;
+  readonly downloadBucket: TokenBucket;
+  readonly uploads: Uploads;
+  readonly buffers: PieceBuffers;
+  /** Without one web seeds aren't asked. */
+  readonly web: WebClient | undefined;
+  portFor(host: string): number | undefined;
+  /** Whether there is room for one more dial now, and nothing against that address. */
+  mayDial(at: HostPort): boolean;
+  dial(at: HostPort): Promise<Link>;
+  isBanned(host: string): boolean;
+  ban(host: string, reason: string, isNear: boolean): void;
+  sawUs(address: Uint8Array, from: string): void;
+  moved(direction: 'up' | 'down', bytes: number, isNear: boolean): void;
+}
+
+export interface TorrentOptions {
+  readonly node: TorrentNode;
+  readonly infoHashV1?: InfoHash | undefined;
+  readonly infoHashV2?: InfoHashV2 | undefined;
+  /** Undefined: to be had from peers. */
+  readonly metainfo?: Metainfo;
+  /** Made once it is known what is in it. Throws where the bytes can't be kept. */
+  readonly storage: (metainfo: Metainfo, layout: Content['layout']) => TorrentStorage;
+  /** Besides those that the torrent names. */
+  readonly webSeeds?: readonly string[];
+  readonly events?: TorrentEvents;
+}
+
+export interface TorrentEvents {
+  /** Its metadata is here. */
+  known?(metainfo: Metainfo): void;
+  /** Everything is here. Also at the start. */
+  completed?(): void;
+  /** It can't go on. */
+  failed?(error: Error): void;
+}
+
+export interface TorrentStatus {
+  readonly phase: 'metadata' | 'checking' | 'fetching' | 'seeding' | 'failed';
+  readonly name: string;
+  /** Without padding; 0 while that isn't known. */
+  readonly sizeBytes: number;
+  readonly haveBytes: number;
+  /** Of pieces that aren't verified yet. */
+  readonly partBytes: number;
+  readonly checkedBytes: number;
+  readonly peers: number;
+  readonly seeds: number;
+  readonly webSeeds: number;
+  /** Payload since the start. */
+  readonly fromPeers: number;
+  readonly fromWebSeeds: number;
+  readonly uploaded: number;
+}
+
+const MAX_PEERS = 80;
+const ENOUGH_PEERS = 50;
+/** Who has all dials less: others want something of it. */
+const ENOUGH_FOR_A_SEED = 30;
+const RECHOKE_MS = 10_000;
+const MAX_BLOCK_BYTES = 128 * 1024;
+/** A seed's slot. */
+const SHARE_BYTES = 8 * 1024 * 1024;
+const MIN_SLOTS = 4;
+const MAX_SLOTS = 50;
+const SLOTS_WITHOUT_LIMIT = 20;
+const SLOT_BYTES_PER_SECOND = 250_000;
+const MAX_WEB_SEEDS = 8;
+/** Where the payload begins: see swarm/block-reader.ts. */
+const PAYLOAD_AT = 2048;
+const MESSAGE_AT = PAYLOAD_AT - 13;
+const scratch = new Uint8Array(PAYLOAD_AT + MAX_REQUEST_BYTES);
+
+const diary = log.withTag('torrent');
+
+export class Torrent implements PeerHost {
+  readonly clock: Clock;
+  readonly peerId: Uint8Array;
+  readonly client: string;
+  readonly downloadBucket: TokenBucket;
+  readonly addresses: Addresses;
+  readonly #node: TorrentNode;
+  readonly #options: TorrentOptions;
+  /** 20 bytes each, as handshakes have them. */
+  readonly #hashes: readonly Uint8Array[];
+  readonly #connections = new Set<Peer>();
+  /** Those that have shaken hands. */
+  readonly #peers = new Set<Peer>();
+  readonly #addressOf = new Map<Peer, Address>();
+  /** Those whose pieces the picker has counted one by one. */
+  readonly #counted = new Set<Peer>();
+  readonly #choker: Choker<Peer>;
+  readonly #exchange: Exchange;
+  readonly #metadataAnswers: MetadataAnswers<Peer>;
+  readonly #metadataFetch: MetadataFetch<Peer> | undefined;
+  #metainfo: Metainfo | undefined;
+  #content: Content | undefined;
+  #layerFetch: LayerFetch | undefined;
+  #layerAnswers: LayerAnswers | undefined;
+  #webSeeds: WebSeed[] = [];
+  #phase: TorrentStatus['phase'] = 'metadata';
+  #checkedBytes = 0;
+  #dialling = 0;
+  #rechokeMs = 0;
+  #fromPeers = 0;
+  #fromWebSeeds = 0;
+  #uploaded = 0;
+  #isFilling = false;
+  #isStopped = false;
+
+  constructor(options: TorrentOptions) {
+    const { node, infoHashV1, infoHashV2, metainfo } = options;
+    this.#options = options;
+    this.#node = node;
+    this.clock = node.clock;
+    this.peerId = node.peerId;
+    this.client = node.client;
+    this.downloadBucket = node.downloadBucket;
+    this.#hashes = [infoHashV1, infoHashV2 && shortInfoHash(infoHashV2)]
+      .filter((hash) => hash !== undefined)
+      .map(infoHashToBytes);
+    this.addresses = new Addresses(node.draw);
+    this.#choker = new Choker(node.draw);
+    this.#exchange = new Exchange(node.clock);
+    this.#metadataAnswers = new MetadataAnswers(node.clock);
+    if (metainfo) this.#known(metainfo);
+    else
+      this.#metadataFetch = new MetadataFetch(
+        node.clock,
+        (info) => this.#isInfo(info),
+        (info) => this.#metadataCame(info),
+      );
+  }
+
+  /** 40 hexadecimal digits each, v1's first. */
+  get infoHashes(): InfoHash[] {
+    return this.#hashes.map((hash) => hash.toHex() as InfoHash);
+  }
+
+  get isPrivate(): boolean {
+    return this.#metainfo?.isPrivate ?? false;
+  }
+
+  get peers(): readonly Peer[] {
+    return [...this.#peers];
+  }
+
+  status(): TorrentStatus {
+    const content = this.#content;
+    return {
+      phase: this.#phase,
+      name: this.#metainfo?.name ?? '',
+      sizeBytes: content?.layout.sizeBytes ?? 0,
+      haveBytes: content?.haveBytes ?? 0,
+      partBytes: content?.downloads.partBytes ?? 0,
+      checkedBytes: this.#checkedBytes,
+      peers: this.#peers.size,
+      seeds: this.peers.filter(({ isSeed }) => isSeed).length,
+      webSeeds: this.#webSeeds.length,
+      fromPeers: this.#fromPeers,
+      fromWebSeeds: this.#fromWebSeeds,
+      uploaded: this.#uploaded,
+    };
+  }
+
+  /** One that was named for it: an address that may be dialled. */
+  found(at: HostPort, options: { readonly infoHash?: string; readonly isGiven?: boolean } = {}): void {
+    this.addresses.add(at, options, this.clock.nowMs());
+    this.#dialMore();
+  }
+
+  /** Another node dialled us, and its handshake names this torrent. */
+  accept(link: Link, handshake: Handshake, rest: Uint8Array): void {
+    this.#connections.add(new Peer(this, { link, came: { handshake, rest } }));
+  }
+
+  /** Once a second. */
+  tick(): void {
+    for (const peer of [...this.#connections]) peer.tick();
+    this.#metadataFetch?.tick();
+    this.#layerFetch?.tick();
+    const now = this.clock.nowMs();
+    if (now >= this.#rechokeMs) this.#rechoke();
+    if (!this.isPrivate) this.#exchange.tick(this.peers, (at) => this.#isGiven(at));
+    this.#dialMore();
+    for (const peer of this.#peers) {
+      this.#metadataFetch?.offer(peer);
+      this.#layerFetch?.ask(peer);
+    }
+    this.#fillAll();
+  }
+
+  stop(): void {
+    if (this.#isStopped) return;
+    this.#isStopped = true;
+    for (const seed of this.#webSeeds) seed.close();
+    for (const peer of [...this.#connections]) peer.close('stopping');
+    this.#content?.close();
+  }
+
+  // ---- PeerHost ----
+
+  get pieceCount(): number {
+    return this.#content?.layout.pieceCount ?? 0;
+  }
+
+  get have(): Bitfield | undefined {
+    return this.#content?.have;
+  }
+
+  get metadataBytes(): number | undefined {
+    return this.#metainfo?.info.length;
+  }
+
+  get isUploadOnly(): boolean {
+    return this.#phase === 'seeding';
+  }
+
+  get speaksExchange(): boolean {
+    return !this.isPrivate;
+  }
+
+  get isV2(): boolean {
+    return this.#options.infoHashV2 !== undefined;
+  }
+
+  isOurs(infoHash: Uint8Array): boolean {
+    return this.#hashes.some((hash) => Buffer.compare(hash, infoHash) === 0);
+  }
+
+  isV2Hash(infoHash: Uint8Array): boolean {
+    return this.#options.infoHashV2?.startsWith(infoHash.toHex()) ?? false;
+  }
+
+  portFor(host: string): number | undefined {
+    return this.#node.portFor(host);
+  }
+
+  shaken(peer: Peer): string | undefined {
+    if (this.#isStopped) return 'stopping';
+    if (this.#node.isBanned(peer.address)) return 'banned';
+    const twin = this.peers.find(({ id }) => Buffer.compare(id, peer.id) === 0);
+    if (twin) {
+      // A double dial keeps the connection that the lower peer id dialled, so both ends drop the same one.
+      const lowerIsUs = Buffer.compare(this.peerId, peer.id) < 0;
+      const keepNew = twin.dialled !== peer.dialled && peer.dialled === lowerIsUs;
+      if (!keepNew) return 'a second connection';
+      twin.close('a second connection');
+    } else if (this.#peers.size >= MAX_PEERS) return 'full';
+    this.#peers.add(peer);
+    return undefined;
+  }
+
+  introduced(peer: Peer): void {
+    this.#metadataFetch?.offer(peer);
+    this.#layerFetch?.ask(peer);
+    this.#closeIfUseless(peer);
+  }
+
+  hasChanged(peer: Peer, piece: number | undefined, before: Bitfield | undefined): void {
+    const content = this.#content;
+    const has = peer.pieces;
+    if (!content || !has) return;
+    if (piece !== undefined) {
+      // What it has got or lost.
+      const got = has.has(piece);
+      if (!this.#counted.has(peer)) this.#count(peer, content);
+      else if (got) content.downloads.picker.seen(piece);
+      else content.downloads.picker.gone(piece);
+      if (!content.have.has(piece)) peer.useful += got ? 1 : -1;
+    } else {
+      if (before) this.#uncount(peer, content, before);
+      this.#count(peer, content);
+      peer.useful = countUseful(has, content.have);
+    }
+    content.downloads.hasMore(peer);
+    this.#interest(peer);
+    this.#fill(peer);
+    this.#closeIfUseless(peer);
+  }
+
+  chokeChanged(peer: Peer): void {
+    this.#content?.downloads.hasMore(peer);
+    if (peer.isChoking || peer.isSnubbing) this.#content?.downloads.release(peer);
+    this.#fill(peer);
+    this.#fillSoon();
+  }
+
+  interestChanged(peer: Peer): void {
+    if (!peer.isInterested) {
+      peer.setChoked(true);
+      return this.#rechoke();
+    }
+    const unchoked = this.peers.filter(({ isChoked }) => !isChoked).length;
+    if (unchoked < this.#slots()) peer.setChoked(false);
+  }
+
+  wanted(peer: Peer, block: BlockRef): boolean {
+    peer.requests.add(block);
+    this.#node.uploads.wake(peer);
+    return true;
+  }
+
+  uploadsDrained(peer: Peer): void {
+    if (peer.requests.length > 0) this.#node.uploads.wake(peer);
+  }
+
+  canGive(piece: number, begin: number, length: number): boolean {
+    const content = this.#content;
+    if (!content || piece >= content.layout.pieceCount || length < 1 || length > MAX_BLOCK_BYTES)
+      return false;
+    return begin + length <= content.layout.size(piece) && content.have.has(piece);
+  }
+
+  /** Of what waits the piece that we have given least often comes first, then the rarest. */
+  deliver(peer: Peer): number {
+    const content = this.#content;
+    if (!content) return 0;
+    const { given, downloads, layout } = content;
+    const block = peer.requests.take(
+      (piece) => (given[piece] as number) * 65_536 + downloads.picker.rarity(piece),
+      (piece) => {
+        given[piece] = Math.min(0xffff, (given[piece] as number) + 1);
+      },
+    );
+    if (!block) return 0;
+    const { index, begin, length } = block;
+    const isHere = content.read(
+      layout.offset(index) + begin,
+      scratch.subarray(PAYLOAD_AT, PAYLOAD_AT + length),
+    );
+    if (!isHere) {
+      if (peer.isFast) peer.send(encodeReject(block));
+      this.pieceGone(index);
+      return 1;
+    }
+    scratch.set(encodePieceHeader(index, begin, length), MESSAGE_AT);
+    peer.send(scratch.subarray(MESSAGE_AT, PAYLOAD_AT + length));
+    peer.bytesUp += length;
+    peer.givenBytes += length;
+    this.#uploaded += length;
+    this.#node.moved('up', length, peer.isNear);
+    return length;
+  }
+
+  received(peer: Peer, receipt: Receipt): void {
+    this.#took(receipt, peer);
+    this.#fill(peer);
+  }
+
+  lost(_peer: Peer, work: Work, block: number): void {
+    this.#content?.downloads.takeBack(work, block);
+    this.#fillSoon();
+  }
+
+  metadata(peer: Peer, payload: Uint8Array): void {
+    this.#metadataAnswers.heard(peer, payload, this.#metainfo?.info, this.#metadataFetch);
+  }
+
+  exchanged(peer: Peer, payload: Uint8Array): void {
+    if (this.isPrivate) return;
+    for (const at of this.#exchange.heard(peer, payload))
+      this.addresses.add(at, { infoHash: peer.infoHash }, this.clock.nowMs());
+  }
+
+  hashRequest(peer: Peer, range: HashRange): void {
+    this.#layerAnswers?.asked(peer, range, this.clock.nowMs());
+  }
+
+  hashes(peer: Peer, message: HashRange & { readonly hashes: Uint8Array }): void {
+    this.#layerFetch?.heard(peer, message);
+    this.#layerFetch?.ask(peer);
+  }
+
+  hashReject(peer: Peer, range: HashRange): void {
+    this.#layerFetch?.rejected(peer, range);
+  }
+
+  sawUs(address: Uint8Array, from: string): void {
+    this.#node.sawUs(address, from);
+  }
+
+  downloaded(peer: Peer, bytes: number): void {
+    this.#fromPeers += bytes;
+    this.#node.moved('down', bytes, peer.isNear);
+  }
+
+  blamed(peer: Peer, reason: string): void {
+    diary.warn(`peer ${peer.address} is banned: ${reason}`);
+    this.#node.ban(peer.address, reason, peer.isNear);
+    for (const other of this.#connections)
+      if (other.address === peer.address) other.close(`banned: ${reason}`);
+  }
+
+  closed(peer: Peer, reason: string): void {
+    diary.debug(`peer ${peer.address} ${peer.client} closed: ${reason}`);
+    this.#connections.delete(peer);
+    this.#peers.delete(peer);
+    this.#node.uploads.leave(peer);
+    this.#metadataFetch?.ended(peer);
+    const content = this.#content;
+    if (content) {
+      if (peer.pieces) this.#uncount(peer, content, peer.pieces);
+      content.downloads.release(peer);
+    }
+    const address = this.#addressOf.get(peer);
+    this.#addressOf.delete(peer);
+    if (address && reason === 'ourselves') this.addresses.forget(address);
+    else if (address) this.addresses.ended(address, peer.client !== '', this.clock.nowMs());
+    if (this.#isStopped) return;
+    this.#fillSoon();
+    if (!peer.isChoked) this.#rechoke();
+  }
+
+  // ---- content ----
+
+  /** Pieces that were here aren't any more (the store let them go). */
+  pieceGone(piece: number): void {
+    const content = this.#content;
+    if (!content?.lost(piece)) return;
+    if (this.#phase === 'seeding') this.#phase = 'fetching';
+    for (const peer of this.#peers) {
+      peer.sayGone(piece);
+      if (peer.has(piece)) peer.useful += 1;
+      this.#interest(peer);
+    }
+  }
+
+  #isInfo(info: Uint8Array): boolean {
+    const { infoHashV1, infoHashV2 } = this.#options;
+    return infoHashV2 !== undefined ? infoHashV2Of(info) === infoHashV2 : infoHashOf(info) === infoHashV1;
+  }
+
+  #metadataCame(info: Uint8Array): void {
+    try {
+      this.#known(parseInfo(info));
+    } catch (error) {
+      this.#fail(error as Error);
+    }
+  }
+
+  #known(metainfo: Metainfo): void {
+    const layout = Content.layoutOf(metainfo);
+    const content = new Content({
+      layout,
+      torrent: metainfo,
+      storage: this.#options.storage(metainfo, layout),
+      buffers: this.#node.buffers,
+      draw: this.#node.draw,
+    });
+    this.#metainfo = metainfo;
+    this.#content = content;
+    this.#layerAnswers = new LayerAnswers(content.check, metainfo.files);
+    this.#options.events?.known?.(metainfo);
+    for (const peer of this.#peers) if (peer.client !== '') peer.sendExtendedHandshake();
+    // By the v1 hashes all can be checked; else by the layers, which a magnet link doesn't bring.
+    if (layout.isV1 || content.check.lacking().length === 0) return this.#begin(content, metainfo);
+    this.#layerFetch = new LayerFetch(this.clock, content.check, () => {
+      if (!this.#layerFetch?.isDone) return;
+      this.#layerFetch = undefined;
+      this.#begin(content, metainfo);
+    });
+    for (const peer of this.#peers) this.#layerFetch.ask(peer);
+  }
+
+  #begin(content: Content, metainfo: Metainfo): void {
+    this.#phase = 'checking';
+    void this.#check(content, metainfo).catch((error: unknown) => this.#fail(error as Error));
+  }
+
+  async #check(content: Content, metainfo: Metainfo): Promise<void> {
+    const pause = () => new Promise<void>((resolve) => void this.clock.after(0, resolve));
+    await content.checkClaimed(pause, (bytes) => {
+      this.#checkedBytes += bytes;
+    });
+    if (this.#isStopped) return;
+    this.#phase = 'fetching';
+    content.wantMissing();
+    for (const peer of this.#peers) {
+      for (const piece of content.have.indices()) peer.sayHave(piece);
+      peer.contentKnown();
+    }
+    if (content.isComplete) return this.#completed();
+    this.#openWebSeeds(metainfo, content);
+    this.tick();
+  }
+
+  #openWebSeeds(metainfo: Metainfo, content: Content): void {
+    const { web } = this.#node;
+    if (!web) return;
+    const urls = new Set([...metainfo.webSeeds, ...(this.#options.webSeeds ?? [])]);
+    for (const url of [...urls].slice(0, MAX_WEB_SEEDS)) {
+      this.#webSeeds.push(
+        new WebSeed(url, {
+          web,
+          clock: this.clock,
+          downloadBucket: this.downloadBucket,
+          layout: content.layout,
+          downloads: content.downloads,
+          name: metainfo.name,
+          webReceived: (_seed, receipt) => this.#took(receipt, _seed),
+          webDownloaded: (bytes) => {
+            this.#fromWebSeeds += bytes;
+          },
+        }),
+      );
+    }
+  }
+
+  #took(receipt: Receipt, giver: Peer | WebSeed): void {
+    const content = this.#content;
+    const { work, block } = receipt;
+    if (!content || content.downloads.works.get(work.piece) !== work) return;
+    const isShared = work.askers(block) > 1;
+    if (!work.received(receipt, giver)) return;
+    if (isShared) for (const peer of this.#peers) if (peer !== giver) this.#cancel(peer, work, block);
+    if (work.isWhole) this.#finish(content, work);
+  }
+
+  #cancel(peer: Peer, work: Work, block: number): void {
+    if (!peer.owes(work.piece, block)) return;
+    peer.cancel(work, block);
+    work.takeBack(block);
+  }
+
+  #finish(content: Content, work: Work): void {
+    try {
+      if (!content.finish(work)) return this.#fillSoon();
+    } catch (error) {
+      return this.#fail(error as Error);
+    }
+    const { piece } = work;
+    for (const peer of this.#peers) {
+      if (peer.has(piece)) {
+        peer.useful -= 1;
+        if (peer.useful === 0) this.#interest(peer);
+      } else peer.sayHave(piece);
+    }
+    if (content.isComplete) this.#completed();
+  }
+
+  #completed(): void {
+    this.#phase = 'seeding';
+    for (const seed of this.#webSeeds) seed.close();
+    this.#webSeeds = [];
+    for (const peer of this.peers) {
+      this.#interest(peer);
+      if (peer.client !== '') peer.sendExtendedHandshake();
+      this.#closeIfUseless(peer);
+    }
+    this.#options.events?.completed?.();
+  }
+
+  #fail(error: Error): void {
+    this.#phase = 'failed';
+    this.#options.events?.failed?.(error);
+    this.stop();
+  }
+
+  // ---- peers ----
+
+  #interest(peer: Peer): void {
+    peer.setInterested(this.#phase === 'fetching' && peer.useful > 0);
+  }
+
+  /** Two that have all have nothing to do with each other. */
+  #closeIfUseless(peer: Peer): void {
+    if (this.#phase === 'seeding' && (peer.isSeed || peer.isUploadOnly)) peer.close('nothing to do');
+  }
+
+  #count(peer: Peer, content: Content): void {
+    const has = peer.pieces as Bitfield;
+    // Who has all of them makes none rarer than another.
+    if (has.isFull) return;
+    this.#counted.add(peer);
+    for (const piece of has.indices()) content.downloads.picker.seen(piece);
+  }
+
+  #uncount(peer: Peer, content: Content, has: Bitfield): void {
+    if (!this.#counted.delete(peer)) return;
+    for (const piece of has.indices()) content.downloads.picker.gone(piece);
+  }
+
+  #fill(peer: Peer): void {
+    const content = this.#content;
+    if (!content || this.#phase !== 'fetching' || peer.useful === 0) return;
+    for (let room = peer.room(); room > 0; room -= 1) {
+      const ask = content.downloads.next(peer);
+      if (!ask) return;
+      peer.request(ask.work, ask.block);
+    }
+  }
+
+  #fillAll(): void {
+    if (this.#phase !== 'fetching') return;
+    for (const peer of this.#peers) this.#fill(peer);
+    for (const seed of this.#webSeeds) seed.run();
+  }
+
+  /** After what is going on now: something has become free. */
+  #fillSoon(): void {
+    if (this.#isFilling || this.#isStopped) return;
+    this.#isFilling = true;
+    this.clock.after(0, () => {
+      this.#isFilling = false;
+      this.#fillAll();
+    });
+  }
+
+  #slots(): number {
+    const limit = this.#node.uploads.farLimit;
+    if (limit === 0) return SLOTS_WITHOUT_LIMIT;
+    return Math.min(MAX_SLOTS, Math.max(MIN_SLOTS, MIN_SLOTS + Math.floor(limit / SLOT_BYTES_PER_SECOND)));
+  }
+
+  #rechoke(): void {
+    const now = this.clock.nowMs();
+    this.#rechokeMs = now + RECHOKE_MS;
+    const isSeed = this.#phase === 'seeding';
+    const chosen = this.#choker.choose(
+      this.#peers,
+      { isSeed, slots: this.#slots(), shareBytes: SHARE_BYTES },
+      now,
+    );
+    for (const peer of this.#peers) if (!chosen.has(peer)) peer.setChoked(true);
+    for (const peer of chosen) peer.setChoked(false);
+  }
+
+  #isGiven({ host, port }: HostPort): boolean {
+    for (const { at, isGiven } of this.#addressOf.values())
+      if (isGiven && at.host === host && at.port === port) return true;
+    return false;
+  }
+
+  #dialMore(): void {
+    const enough = this.#phase === 'seeding' ? ENOUGH_FOR_A_SEED : ENOUGH_PEERS;
+    if (this.#phase === 'checking') return;
+    while (!this.#isStopped && this.#connections.size + this.#dialling < enough) {
+      const address = this.addresses.next(this.clock.nowMs());
+      if (!address) return;
+      if (!this.#node.mayDial(address.at)) {
+        address.nextMs = this.clock.nowMs() + 1_000;
+        return;
+      }
+      address.isInUse = true;
+      this.#dialling += 1;
+      void this.#dial(address);
+    }
+  }
+
+  async #dial(address: Address): Promise<void> {
+    let link: Link | undefined;
+    try {
+      link = await this.#node.dial(address.at);
+    } catch {
+      this.addresses.ended(address, false, this.clock.nowMs());
+    }
+    this.#dialling -= 1;
+    if (!link) return;
+    if (this.#isStopped) return link.close('stopping');
+    const named = address.infoHash && Uint8Array.fromHex(address.infoHash);
+    const peer = new Peer(this, { link, dialled: named || (this.#hashes[0] as Uint8Array) });
+    this.#connections.add(peer);
+    this.#addressOf.set(peer, address);
+  }
+}
+
+function countUseful(has: Bitfield, have: Bitfield): number {
+  let useful = 0;
+  for (let i = 0; i < has.bytes.length; i += 1) {
+    let bits = (has.bytes[i] as number) & ~(have.bytes[i] as number);
+    for (; bits !== 0; bits &= bits - 1) useful += 1;
+  }
+  return useful;
+}

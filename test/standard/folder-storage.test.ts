@@ -1,0 +1,146 @@
+import { describe, expect, test } from 'bun:test';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { Content } from '../../src/standard/content.ts';
+import { FolderStorage } from '../../src/standard/folder-storage.ts';
+import { tempDir } from '../fixtures/temp-dir.ts';
+import { type Made, made } from './made.ts';
+
+const SIZES = { a: 100_000, 'b/c': 70_000, 'b/d': 0, e: 1 };
+const ID = 'ab'.repeat(20);
+
+function open(what: Made, folder: string): FolderStorage {
+  return new FolderStorage({ folder, layout: Content.layoutOf(what.metainfo), id: ID });
+}
+
+function write(storage: FolderStorage, { metainfo, space }: Made, pieces: readonly number[]): void {
+  const layout = Content.layoutOf(metainfo);
+  for (const piece of pieces) {
+    const from = layout.offset(piece);
+    storage.write(piece, space.subarray(from, from + layout.wantedBytes(piece)));
+  }
+}
+
+function all({ metainfo }: Made): number[] {
+  return [...new Array(metainfo.pieceCount).keys()];
+}
+
+describe('FolderStorage', () => {
+  test.each(['v1', 'v2', 'hybrid'] as const)(
+    'writes the files of a %s torrent, and reads them back',
+    (kind) => {
+      using directory = tempDir('folder');
+      const what = made({ kind, sizes: SIZES });
+      const folder = join(directory.path, 'new/place');
+      const storage = open(what, folder);
+      write(storage, what, all(what).reverse());
+      const back = new Uint8Array(what.space.length);
+      expect(storage.read(0, back)).toBe(true);
+      expect(Buffer.compare(back, what.space)).toBe(0);
+      storage.close();
+      for (const [path, bytes] of what.files)
+        expect(Buffer.compare(readFileSync(join(folder, path)), bytes)).toBe(0);
+      expect(readdirSync(folder)).toEqual(['made']);
+      expect(readdirSync(join(folder, 'made')).sort()).toEqual(['a', 'b', 'e']);
+    },
+  );
+
+  test('a file has its name when it is whole, not before', () => {
+    using directory = tempDir('folder');
+    const what = made({ kind: 'v2', sizes: SIZES });
+    const storage = open(what, directory.path);
+    write(storage, what, [0, 1]);
+    expect(readdirSync(join(directory.path, 'made')).sort()).toEqual(['a.part', 'b']);
+    write(storage, what, [2, 3]);
+    expect(readdirSync(join(directory.path, 'made')).sort()).toEqual(['a', 'b']);
+    storage.close();
+  });
+
+  test('claims after a restart what was written, though the journal was torn', () => {
+    using directory = tempDir('folder');
+    const what = made({ kind: 'v1', sizes: SIZES });
+    const first = open(what, directory.path);
+    write(first, what, [0, 4, 2]);
+    first.close();
+    const journal = join(directory.path, `.debtorrent-${ID}`);
+    const length = readFileSync(journal).length;
+    truncateSync(journal, length - 1);
+    const second = open(what, directory.path);
+    expect([...second.claimed()]).toEqual([0, 4]);
+    write(second, what, [1]);
+    second.close();
+    const third = open(what, directory.path);
+    expect([...third.claimed()]).toEqual([0, 1, 4]);
+    third.close();
+  });
+
+  test('a whole file that was there before is claimed, and compared rather than written', () => {
+    using directory = tempDir('folder');
+    const what = made({ kind: 'v1', sizes: { a: 40_000, b: 40_000 }, isPacked: true });
+    mkdirSync(join(directory.path, 'made'));
+    writeFileSync(join(directory.path, 'made/a'), what.files.get('made/a') as Uint8Array);
+    const storage = open(what, directory.path);
+    expect([...storage.claimed()]).toEqual([0, 1]);
+    storage.confirmed(0);
+    storage.checked();
+    write(storage, what, all(what).slice(1));
+    storage.close();
+    expect(readdirSync(join(directory.path, 'made')).sort()).toEqual(['a', 'b']);
+  });
+
+  test('a file that is something else is refused and left as it is', () => {
+    using directory = tempDir('folder');
+    const what = made({ kind: 'v1', sizes: 100_000 });
+    const path = join(directory.path, 'made');
+    writeFileSync(path, 'mine');
+    expect(() => open(what, directory.path)).toThrow(/something else is there already/);
+    writeFileSync(path, new Uint8Array(100_000));
+    const storage = open(what, directory.path);
+    expect(() => storage.checked()).toThrow(/something else is there already/);
+    expect(() => write(storage, what, [0])).toThrow(/something else is there already/);
+    storage.close();
+    expect(readFileSync(path).every((byte) => byte === 0)).toBe(true);
+  });
+
+  test.each([
+    ['a link in place of its folder', 'made'],
+    ['a link in place of a folder below', 'made/b'],
+    ['a link in place of the file', 'made/a.part'],
+    ['a link in place of the whole file', 'made/a'],
+  ])('%s is not followed', (_name, link) => {
+    using directory = tempDir('folder');
+    using outside = tempDir('outside');
+    const what = made({ kind: 'v1', sizes: SIZES });
+    const at = join(directory.path, link);
+    mkdirSync(join(at, '..'), { recursive: true });
+    symlinkSync(link.includes('a') && link !== 'made' ? join(outside.path, 'victim') : outside.path, at);
+    expect(() => {
+      const storage = open(what, directory.path);
+      try {
+        write(storage, what, all(what));
+      } finally {
+        storage.close();
+      }
+    }).toThrow();
+    expect(readdirSync(outside.path)).toEqual([]);
+    expect(existsSync(join(outside.path, 'victim'))).toBe(false);
+  });
+
+  test('read() says when the bytes are gone', () => {
+    using directory = tempDir('folder');
+    const what = made({ kind: 'v1', sizes: 100_000 });
+    const storage = open(what, directory.path);
+    expect(storage.read(0, new Uint8Array(10))).toBe(false);
+    write(storage, what, [0]);
+    expect(storage.read(0, new Uint8Array(10))).toBe(true);
+    storage.close();
+  });
+});
