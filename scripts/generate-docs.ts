@@ -61,17 +61,9 @@ const TAIL = `
   rented server \`lan\` is the provider's network: name addresses instead.
 - Other machines' APT shall find it by itself: \`--findable\`, and \`auto-apt-proxy\` on those machines. It looks for the DNS
   record \`_apt_proxy._tcp.DOMAIN. IN SRV 0 0 9988 HOST.\`, then for a host named \`apt-proxy\`, then at the gateway and at
-  the machine itself, on port 3142. With apt-cacher-ng on the same machine the port is taken: then the DNS record is the way. For squid-deb-proxy-client
-  (Ubuntu), which looks by mDNS, avahi-daemon announces it with this file as \`/etc/avahi/services/debtorrent.service\`:
-
-  \`\`\`xml
-  <?xml version="1.0" standalone="no"?>
-  <!DOCTYPE service-group SYSTEM "avahi-service.dtd">
-  <service-group>
-    <name replace-wildcards="yes">DebTorrent on %h</name>
-    <service><type>_apt_proxy._tcp</type><port>9988</port></service>
-  </service-group>
-  \`\`\`
+  the machine itself, on port 3142. With apt-cacher-ng on the same machine the port is taken: then the DNS record is the way.
+  squid-deb-proxy-client (Ubuntu) looks by multicast DNS, which is answered on each network segment, too, beside an
+  avahi-daemon where that runs (UDP port 5353; with a firewall, let it in).
 - A mirror or repository in your own network: \`--allow-upstream\` with its host; and \`--share\` with its Origin or URI,
   if its packages may go to other nodes.
 - Nobody but your own machines may learn what you install: \`--privacy lan\`. Without a setting, strangers (met through

@@ -16,6 +16,7 @@ import { parseShareRule } from './archive/sharing.ts';
 import { findUpgrades } from './archive/upgrades.ts';
 import type { Settings } from './config/settings.ts';
 import { Archives } from './daemon/archives.ts';
+import { beFound } from './daemon/be-found.ts';
 import { makeDirectory } from './daemon/make-directory.ts';
 import { ownAddresses } from './daemon/own-addresses.ts';
 import { releaseStatus } from './daemon/release-status.ts';
@@ -187,6 +188,8 @@ export async function startDaemon(settings: Settings, sockets: readonly number[]
     servers.push(server);
   }
   const [{ address: apt }] = servers as [ProxyServer];
+  const found = foundAt && servers.find(({ address }) => address.port === foundAt.port);
+  if (found) stack.use(beFound(found.address, clock));
   if (settings.aptLists !== 'none') {
     lists = stack.use(
       new AptLists({

@@ -107,7 +107,7 @@ export const SETTINGS: { readonly [N in SettingName]: SettingSpec<Settings[N]> }
     kind: 'optional-value',
     valueHint: '[HOST:PORT]',
     description:
-      "Be found by other machines' APT: listen where auto-apt-proxy looks, too (default port 3142, on all IPv4 addresses)",
+      "Be found by other machines' APT: listen where auto-apt-proxy looks, too (default port 3142, on all IPv4 addresses), and answer multicast DNS",
     initial: undefined,
     parse: (t) => parseHostPort(t, { host: '0.0.0.0', port: DEFAULT_FINDABLE_PORT }),
     expects: 'an address and port such as 0.0.0.0:3142',
