@@ -14,12 +14,13 @@ import { defaultOf } from './settings-file.ts';
 
 const { version } = packageJson;
 
-/** Of the build, where it is told: the same source makes the same page. */
-function dateOf(epochSeconds: string | undefined): string {
-  return epochSeconds === undefined ? '' : new Date(Number(epochSeconds) * 1000).toISOString().slice(0, 10);
-}
+/** Of the version: the same source makes the same page. */
+const date = dateOf(readFileSync(join(import.meta.dir, '../debian/changelog'), 'utf8'));
 
-const date = dateOf(process.env.SOURCE_DATE_EPOCH);
+function dateOf(changelog: string): string {
+  const written = /^ -- .* {2}(.*)$/m.exec(changelog)?.[1] ?? '';
+  return new Date(written).toISOString().slice(0, 10);
+}
 
 const FILES: readonly (readonly [string, string])[] = [
   ['/etc/debtorrent/debtorrent.toml', 'Settings of the service, see debtorrent.toml(5).'],
