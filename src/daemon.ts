@@ -8,8 +8,9 @@ import type { FlightParts } from './acquire/flight-parts.ts';
 import { Hasher } from './acquire/hasher.ts';
 import { Importer } from './acquire/importer.ts';
 import { offerWhole } from './acquire/landing.ts';
+import { EXTENSION, SignedLists } from './acquire/signed-lists.ts';
 import { AptLists } from './archive/apt-lists.ts';
-import { Catalogue } from './archive/catalogue.ts';
+import { Catalogue, type ListedBeside } from './archive/catalogue.ts';
 import { type Entry, type Location, locationName } from './archive/entry.ts';
 import { Refresh } from './archive/refresh.ts';
 import { parseShareRule } from './archive/sharing.ts';
@@ -94,6 +95,8 @@ export async function startDaemon(settings: Settings, sockets: readonly number[]
       infoHash: swarmInfoHash,
       shareRules: settings.share.map(parseShareRule),
       fetchIndex: (at, entry) => fetchIndex(at, entry, acquirer, store),
+      // Late, likewise.
+      rootOf: (directory, key): Uint8Array | undefined => signed.rootOf(directory, key),
       fetchRelease: (at) => refresh.serve(at, { signal: new AbortController().signal }),
     }),
   );
@@ -117,7 +120,15 @@ export async function startDaemon(settings: Settings, sockets: readonly number[]
     silentMs: (host) => mirror.silentMs(host),
   });
 
-  const archives = new Archives(catalogue, settings);
+  const signed = stack.use(
+    new SignedLists({
+      listed: (): ListedBeside[] => catalogue.beside(EXTENSION),
+      fetch: async (at, entry) => Bun.file(await fetchIndex(at, entry, acquirer, store)).bytes(),
+      clock,
+      changed: () => archives.signedChanged(),
+    }),
+  );
+  const archives = new Archives(catalogue, settings, signed);
   const { listed } = archives;
   let lists: AptLists | undefined;
   const status = () =>
@@ -203,6 +214,8 @@ export async function startDaemon(settings: Settings, sockets: readonly number[]
   }
 
   stack.use(await swarmSide.meet(archives));
+  stack.defer(catalogue.onChange(() => signed.update()));
+  signed.update();
   if (settings.importFrom !== 'none') importAtStart(importer, settings.importFrom, lists, stopping.signal);
   if (lists && settings.dpkgStatus !== 'none') {
     const ahead = stack.use(

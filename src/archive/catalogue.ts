@@ -55,12 +55,22 @@ export interface CatalogueOptions {
    * a place that seems to be another mirror of an archive in use.
    */
   readonly fetchRelease?: (at: Location) => Promise<unknown>;
+  /** The BEP 52 root that the archive whose Release lies in `directory` states for a content. */
+  readonly rootOf?: (directory: string, key: Sha256) => Uint8Array | undefined;
   readonly buildTable?: BuildTable;
   readonly clock?: Clock;
   /** The longest a look-up waits for a table on its way. */
   readonly waitMs?: number;
   /** From a new Release to fetching its changed indexes by ourselves: apt's chance to do it first. */
   readonly fetchDelayMs?: number;
+}
+
+/** A file that a Release lists beside an index. */
+export interface ListedBeside {
+  readonly at: Location;
+  readonly entry: Entry;
+  /** "host/path" of the Release. */
+  readonly directory: string;
 }
 
 const WAIT_MS = 10_000;
@@ -102,7 +112,9 @@ export class Catalogue implements AsyncDisposable {
       isHeld: (held) => this.#releases.has(held),
       changed: () => this.#changed(),
     });
+    const { rootOf } = options;
     const search: TableSearchOptions = {
+      root: rootOf && ((held, key) => rootOf(held.place.directory, key)),
       table: (key) => this.#shelf.get(key),
       swarms: (held, stem) => this.#swarms.ofFiles(held, stem),
       releases: () => this.#releases.all(),
@@ -276,6 +288,23 @@ export class Catalogue implements AsyncDisposable {
   releases(): ReleaseSummary[] {
     const all = [...this.#releases.all()];
     return all.map((held) => summaryOf(held, (key) => this.#shelf.get(key), all));
+  }
+
+  /** What Releases of archives that may be shared list beside the indexes in use, named after them: "Packages.dtorrent". */
+  beside(extension: string): ListedBeside[] {
+    const listed: ListedBeside[] = [];
+    for (const held of this.#releases.all()) {
+      if (!held.shareable) continue;
+      const { scheme, host, directory } = held.place;
+      for (const { stem, current } of held.indexes.values()) {
+        const file = current && held.release.file(stem + extension);
+        if (!file) continue;
+        // By its plain name: few who add a file to their Release add it by hash, too.
+        const at = { scheme, host, path: `${directory.slice(host.length)}/${file.name}` };
+        listed.push({ at, entry: this.#entryOf(held, file), directory });
+      }
+    }
+    return listed;
   }
 
   /** The swarms to be in: of each shareable archive "all", and one for each architecture whose indexes are in use. */

@@ -19,6 +19,8 @@ export interface TableSearchOptions {
   readonly table: (key: Sha256) => IndexTable | undefined;
   /** Of the files that an index names. */
   readonly swarms: (held: HeldRelease, stem: string) => readonly string[];
+  /** The BEP 52 root that this archive itself states for a content of its own. */
+  readonly root?: ((held: HeldRelease, key: Sha256) => Uint8Array | undefined) | undefined;
   /** All that are in force. */
   readonly releases: () => Iterable<HeldRelease>;
   /** Monotonic. */
@@ -105,10 +107,11 @@ function currentTable(held: HeldRelease, index: UsedIndex): Sha256 | undefined {
 
 function findIn(
   archives: readonly Candidate[],
-  { table: tableOf, swarms: swarmsOf, nowMs }: TableSearchOptions,
+  { table: tableOf, swarms: swarmsOf, root: rootOf, nowMs }: TableSearchOptions,
   choose: (held: HeldRelease, index: UsedIndex) => Sha256 | undefined,
 ): Entry | undefined {
   let found: Entry | undefined;
+  let root: Uint8Array | undefined;
   const swarms = new Set<string>();
   for (const { held, fingerprints } of archives) {
     for (const index of held.indexes.values()) {
@@ -118,10 +121,11 @@ function findIn(
         const record = table?.find(fingerprint);
         if (record === undefined || (found !== undefined && found.key !== record.key)) continue;
         found ??= { ...record, swarms: [] };
+        root ??= rootOf?.(held, record.key);
         held.usedMs = nowMs();
         for (const swarm of swarmsOf(held, index.stem)) swarms.add(swarm);
       }
     }
   }
-  return found && { ...found, swarms: [...swarms] };
+  return found && { ...found, swarms: [...swarms], ...(root && { root }) };
 }

@@ -3,6 +3,7 @@
  * operator gave. It says which swarms that makes, and which of them anybody may find.
  */
 import { ListedFiles } from '../acquire/listed-files.ts';
+import type { SignedLists } from '../acquire/signed-lists.ts';
 import type { Catalogue } from '../archive/catalogue.ts';
 import { SETTINGS, type Settings } from '../config/settings.ts';
 import type { TrackerList } from '../discovery/tracker-client.ts';
@@ -20,8 +21,12 @@ export class Archives {
   readonly #settings: Chosen;
   readonly #dtorrents: readonly Dtorrent[];
 
+  readonly #signed: Pick<SignedLists, 'trackers'> | undefined;
+  readonly #listeners = new Set<() => void>();
+
   /** Throws ConfigError for a .dtorrent that can't be read. */
-  constructor(catalogue: Catalogue, settings: Chosen) {
+  constructor(catalogue: Catalogue, settings: Chosen, signed?: Pick<SignedLists, 'trackers'>) {
+    this.#signed = signed;
     this.#catalogue = catalogue;
     this.#settings = settings;
     this.#dtorrents = settings.torrents.map(readDtorrent);
@@ -53,9 +58,25 @@ export class Archives {
     return this.#dtorrents.map((dtorrent) => trackersOf(dtorrent, this.listed));
   }
 
-  /** Called when the swarms to be in may be others. The returned function takes that back. */
+  /** Those that archives state themselves; likewise strangers'. They change as the archives do. */
+  signedTrackers(): TrackerList[] {
+    if (this.#settings.privacy === 'lan') return [];
+    return (this.#signed?.trackers() ?? []).map((list) => ({ ...list, isConfigured: false }));
+  }
+
+  /** Called when the swarms to be in, or their trackers, may be others. The returned function takes that back. */
   onChange(listener: () => void): () => void {
-    return this.#catalogue.onChange(listener);
+    const forget = this.#catalogue.onChange(listener);
+    this.#listeners.add(listener);
+    return () => {
+      forget();
+      this.#listeners.delete(listener);
+    };
+  }
+
+  /** What archives state themselves is other now. */
+  signedChanged(): void {
+    for (const listener of [...this.#listeners]) listener();
   }
 
   #listedIdentities(): ArchiveIdentity[] {

@@ -186,6 +186,7 @@ export class SwarmSide implements AsyncDisposable {
     const identities = [...archives.identities()];
     const infoHashes = identities.map(([infoHash]) => infoHash);
     this.swarms.join(identities.map(([infoHash, identity]) => ({ infoHash, info: swarmInfo(identity) })));
+    this.#trackerClient?.setNamed(archives.signedTrackers());
     this.#trackerClient?.setSwarms(infoHashes);
     this.#lan?.setSwarms(infoHashes);
     this.#dht?.setSwarms(archives.findable());

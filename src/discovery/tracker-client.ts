@@ -75,7 +75,8 @@ export class TrackerClient implements AsyncDisposable {
   readonly #options: TrackerClientOptions;
   readonly #draw: () => number;
   readonly #exchange: TrackerExchange;
-  readonly #lines: readonly Line[];
+  readonly #given: readonly TrackerList[];
+  #lines: readonly Line[];
   /** Of each line the tasks by info-hash. */
   readonly #tasks = new Map<Line, Map<string, TrackerTask>>();
   readonly #tally = new TrackerTally();
@@ -91,6 +92,7 @@ export class TrackerClient implements AsyncDisposable {
     this.#options = options;
     this.#draw = options.draw ?? Math.random;
     this.#exchange = new TrackerExchange(options.clock, options.resolve);
+    this.#given = options.lists;
     this.#lines = linesOf(options.lists, this.#draw);
     for (const line of this.#lines) this.#tasks.set(line, new Map());
   }
@@ -113,6 +115,26 @@ export class TrackerClient implements AsyncDisposable {
       }
     }
     this.#run();
+  }
+
+  /**
+   * Lists that come and go, besides those given at the start: those that were named before and are the same stay as they
+   * are, others are left. Takes effect for the swarms that setSwarms() gives next.
+   */
+  setNamed(lists: readonly TrackerList[]): void {
+    const nameOf = ({ list, family }: Line) =>
+      JSON.stringify([list.tiers, [...(list.swarms ?? [])].sort(), family]);
+    const before = new Map(this.#lines.map((line) => [nameOf(line), line]));
+    this.#lines = linesOf([...this.#given, ...lists], this.#draw).map(
+      (line) => before.get(nameOf(line)) ?? line,
+    );
+    const kept = new Set(this.#lines);
+    for (const [line, tasks] of this.#tasks) {
+      if (kept.has(line)) continue;
+      this.#tasks.delete(line);
+      for (const task of tasks.values()) this.#sayGoodbye(task);
+    }
+    for (const line of this.#lines) if (!this.#tasks.has(line)) this.#tasks.set(line, new Map());
   }
 
   /** Announces all swarms again, as soon as each tracker allows: we are short of peers. */

@@ -105,6 +105,48 @@ const keyOf = ({ content }: SampleFile) => sha256Of(bytesOf(content));
 const hex = (kind: 'md5' | 'sha1' | 'sha256' | 'sha512', bytes: Uint8Array) =>
   new Bun.CryptoHasher(kind).update(bytes).digest('hex');
 
+describe('Catalogue.beside()', () => {
+  const main = indexFiles([HELLO]);
+  const files = {
+    ...releaseFiles(main),
+    [`${STEM}.dtorrent`]: bytesOf('list'),
+    'other.dtorrent': bytesOf('x'),
+  };
+
+  test('names what a Release lists beside the indexes in use, of archives that may be shared', async () => {
+    const catalogue = catalogueWith();
+    put(catalogue, { files });
+    expect(catalogue.beside('.dtorrent')).toEqual([]);
+    await arrive(catalogue, main.gz);
+    const at = locationOf(`${DIST}/${STEM}.dtorrent`);
+    const [listed, ...others] = catalogue.beside('.dtorrent');
+    expect(others).toEqual([]);
+    expect(listed).toMatchObject({
+      at,
+      directory: DIST,
+      entry: { key: sha256Of(bytesOf('list')), sizeBytes: 4 },
+    });
+    expect(listed?.entry.swarms).toEqual(
+      (await look(catalogue, `${DIST}/${STEM}.dtorrent`))?.swarms as string[],
+    );
+    put(catalogue, { files }, DIST, UNKNOWN);
+    expect(catalogue.beside('.dtorrent')).toEqual([]);
+  });
+
+  test("what the archive itself states as a root is in its entries, and in no other archive's", async () => {
+    const root = new Uint8Array(32).fill(7);
+    const rootOf = (where: string, key: string) =>
+      where === DIST && key === keyOf(HELLO) ? root : undefined;
+    const catalogue = catalogueWith({ rootOf });
+    const other = 'b.example.org/debian';
+    put(catalogue, { files });
+    put(catalogue, { files, origin: 'Other' }, `${other}/dists/bookworm`);
+    await arrive(catalogue, main.gz);
+    expect((await look(catalogue, `${BASE}/${HELLO.path}`))?.root).toEqual(root);
+    expect((await look(catalogue, `${other}/${HELLO.path}`))?.root).toBeUndefined();
+  });
+});
+
 describe('Catalogue.lookup() of indexes', () => {
   const main = indexFiles([HELLO]);
 

@@ -125,6 +125,32 @@ describe('TrackerClient', () => {
     await stopping;
   });
 
+  test('setNamed() adds lists for their own swarms, keeps the same ones, and says stopped to those left', async () => {
+    await using given = await PlayedTracker.start();
+    await using named = await PlayedTracker.start();
+    given.playsStopped = true;
+    named.playsStopped = true;
+    await using stage = new Stage([given.url]);
+    const list = () => ({ tiers: [[named.url]], isConfigured: false, swarms: new Set([A]) });
+    stage.client.setNamed([list()]);
+    stage.client.setSwarms([A, B]);
+    const asked = [await given.asked(), await given.asked()];
+    const first = await named.asked();
+    for (const one of [...asked, first]) one.give([]);
+    expect(first.request).toMatchObject({ event: 'started' });
+    expect(first.request.infoHash.toHex()).toBe(A);
+    await stage.clock.nextMs();
+    stage.client.setNamed([list()]);
+    stage.client.setSwarms([A, B]);
+    expect([given.unread, named.unread]).toEqual([0, 0]);
+    stage.client.setNamed([]);
+    stage.client.setSwarms([A, B]);
+    const last = await named.asked();
+    expect(last.request.event).toBe('stopped');
+    last.give([]);
+    expect(given.unread).toBe(0);
+  });
+
   test('tries again later after a failure, still with started', async () => {
     await using tracker = await PlayedTracker.start();
     await using stage = new Stage([tracker.url]);

@@ -2,11 +2,13 @@
 import { expect, test } from 'bun:test';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { testArchive } from '../fixtures/archive.ts';
+import { expectRight, testArchive } from '../fixtures/archive.ts';
 import { DEBTORRENT } from '../fixtures/daemon.ts';
 import { runWell } from '../fixtures/run.ts';
-import { Scene } from '../fixtures/scene.ts';
+import { connected, expectPoolUntouched, Scene } from '../fixtures/scene.ts';
+import { SignedRepository } from '../fixtures/signed-repository.ts';
 import { tempDir } from '../fixtures/temp-dir.ts';
+import { TrackerProcess } from '../fixtures/tracker.ts';
 
 test('make-torrent reads the Release beside the index; serve --torrent and status know the swarm', async () => {
   const archive = await testArchive();
@@ -25,4 +27,24 @@ test('make-torrent reads the Release beside the index; serve --torrent and statu
   const status = [...DEBTORRENT, 'status', '--url', daemon.proxyUrl];
   expect(JSON.parse((await runWell([...status, '--json'])).stdout)).toMatchObject({ swarms });
   expect((await runWell(status)).stdout).toContain(name);
+});
+
+test('nodes find the .dtorrent that the signed Release lists, and meet at its tracker', async () => {
+  using archive = await SignedRepository.build({ packages: [{ name: 'medium', payloadBytes: 3_000_000 }] });
+  await using tracker = await TrackerProcess.start();
+  using directory = tempDir('dtorrent');
+  const dists = join(archive.root, 'dists', archive.suite);
+  const make = ['make-torrent', dists, '--beside', '--pool', archive.root, '--tracker', tracker.announceUrl];
+  await runWell([...DEBTORRENT, ...make, '--state', join(directory.path, 'hashes')]);
+  await archive.list('main/binary-amd64/Packages.dtorrent');
+
+  await using scene = await Scene.open(archive);
+  // Neither is told of a tracker, nor of the other.
+  await scene.seeder(['medium']);
+  const second = await scene.daemon();
+  const client = await scene.apt(second);
+  await connected(second);
+  scene.mirror.clearLog();
+  expectRight(archive, await client.download(['medium']), ['medium']);
+  expectPoolUntouched(scene, second);
 });
