@@ -15,6 +15,7 @@ import { type Entry, type Location, locationName } from './archive/entry.ts';
 import { Refresh } from './archive/refresh.ts';
 import { parseShareRule } from './archive/sharing.ts';
 import { findUpgrades } from './archive/upgrades.ts';
+import { listensOf } from './config/listens.ts';
 import type { Settings } from './config/settings.ts';
 import { Archives } from './daemon/archives.ts';
 import { beFound } from './daemon/be-found.ts';
@@ -64,8 +65,7 @@ export async function startDaemon(settings: Settings, sockets: readonly number[]
   const clock = systemClock;
   const startedMs = clock.nowMs();
   const foundAt = settings.findable;
-  for (const listen of foundAt ? [settings.listen, foundAt] : [settings.listen])
-    checkListen(listen, settings.allowClient);
+  for (const listen of listensOf(settings)) checkListen(listen, settings.allowClient);
   for (const directory of [settings.cacheDir, settings.stateDir]) makeDirectory(directory);
 
   stack.use(lockStateDir(settings.stateDir));
@@ -188,18 +188,20 @@ export async function startDaemon(settings: Settings, sockets: readonly number[]
     },
   });
   const tunnels = new Tunnels({ clients, policy, loopGuard });
-  const listens: ListenAt[] = sockets.length > 0 ? sockets.map((fd) => ({ fd })) : [settings.listen];
-  if (foundAt && sockets.length < 2) listens.push(foundAt);
   const servers: ProxyServer[] = [];
-  for (const listen of listens) {
+  const serveAt = async (listen: ListenAt) => {
     const server = stack.use(await startProxyServer({ listen, door, tunnels }));
     // Whoever opened the socket may have gone by other settings.
     checkListen(server.address, settings.allowClient);
     loopGuard.listensOn(server.address.host, server.address.port);
     servers.push(server);
-  }
+  };
+  for (const listen of sockets.length > 0 ? sockets.map((fd) => ({ fd })) : listensOf(settings))
+    await serveAt(listen);
+  const isAtFound = ({ address }: ProxyServer) => address.port === foundAt?.port;
+  if (foundAt && !servers.some(isAtFound) && foundAt.port !== 0) await serveAt(foundAt);
   const [{ address: apt }] = servers as [ProxyServer];
-  const found = foundAt && servers.find(({ address }) => address.port === foundAt.port);
+  const found = servers.find(isAtFound);
   if (found) stack.use(beFound(found.address, clock));
   if (settings.aptLists !== 'none') {
     lists = stack.use(

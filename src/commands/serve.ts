@@ -4,6 +4,7 @@
  * keeps alive.
  */
 import type { ArgsDef } from 'citty';
+import { listensOf } from '../config/listens.ts';
 import { readConfigFile, readSettings } from '../config/read-settings.ts';
 import { SETTING_NAMES } from '../config/settings.ts';
 import { setLogLevel } from '../lib/log.ts';
@@ -29,7 +30,7 @@ export async function run({ rawArgs }: { readonly rawArgs: readonly string[] }):
   const watcher = findWatcher();
   if (watcher.kind !== 'parent') await endOrphan(settings.stateDir);
   if (watcher.kind === 'nobody' && settings.supervise) {
-    const code = await supervise(settings.listen, rawArgs);
+    const code = await supervise(listensOf(settings), rawArgs);
     if (code !== undefined) return code;
   }
   // Loaded only here: a process that keeps another alive has no need of it.

@@ -3,11 +3,11 @@
  * that we serve, that we are alive (by the event loop: who hangs says nothing) and that we stop.
  * Source: sd_listen_fds(3), sd_notify(3), sd_watchdog_enabled(3).
  */
-import { inheritedSockets } from '../lib/listen-fds.ts';
+import { FIRST_FD, inheritedSockets } from '../lib/listen-fds.ts';
 import { notify } from '../lib/notify.ts';
 import { SIGN_EVERY_MS, type SignOfLife } from './keeper.ts';
 
-/** Names our parent to a child that it supervises; the socket is descriptor 3. */
+/** Names our parent to a child that it supervises, and says how many sockets it holds for it: descriptors from 3 on. */
 export const SUPERVISOR = 'DEBTORRENT_SUPERVISOR';
 
 export interface Watcher {
@@ -25,7 +25,8 @@ export function findWatcher(env: Record<string, string | undefined> = process.en
   const { [SUPERVISOR]: supervisor, NOTIFY_SOCKET, WATCHDOG_USEC, WATCHDOG_PID } = env;
   const sockets = inheritedSockets(env, process.pid).map(({ fd }) => fd);
   for (const name of [SUPERVISOR, 'NOTIFY_SOCKET', 'WATCHDOG_USEC', 'WATCHDOG_PID']) delete env[name];
-  if (supervisor === String(process.ppid) && process.send) return parentWatcher();
+  const held = new RegExp(`^${process.ppid} ([1-9])$`).exec(supervisor ?? '')?.[1];
+  if (held !== undefined && process.send) return parentWatcher(Number(held));
   if (NOTIFY_SOCKET === undefined) {
     const kind = sockets.length > 0 ? 'systemd' : 'nobody';
     return { kind, sockets, begin() {}, ready() {}, stopping() {} };
@@ -44,13 +45,13 @@ export function findWatcher(env: Record<string, string | undefined> = process.en
   };
 }
 
-function parentWatcher(): Watcher {
+function parentWatcher(held: number): Watcher {
   // A parent that is gone is noticed by the channel's end.
   const tell = (sign: SignOfLife) =>
     process.connected && process.send?.(sign, undefined, undefined, () => {});
   return {
     kind: 'parent',
-    sockets: [3],
+    sockets: Array.from({ length: held }, (_, i) => FIRST_FD + i),
     begin: () => repeat(SIGN_EVERY_MS, () => tell('alive')),
     ready: () => void tell('ready'),
     stopping() {},

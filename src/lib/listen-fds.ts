@@ -9,7 +9,8 @@ export interface InheritedSocket {
   readonly name: string;
 }
 
-const FIRST_FD = 3;
+/** SD_LISTEN_FDS_START */
+export const FIRST_FD = 3;
 /** More than anybody opens; a number that is no such count must not make a list of a billion. */
 const FDS_MAX = 64;
 

@@ -3,13 +3,14 @@
  * notice. DEBTORRENT_TRIES=20 makes so many tries of each kind and says how many went well.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { AptClient } from '../fixtures/apt-client.ts';
 import { AptMethods } from '../fixtures/apt-methods.ts';
 import { expectRight } from '../fixtures/archive.ts';
 import { type Daemon, DEBTORRENT } from '../fixtures/daemon.ts';
 import { eventually } from '../fixtures/eventually.ts';
+import { freePort } from '../fixtures/free-port.ts';
 import { PlayedSystemd } from '../fixtures/played-systemd.ts';
 import { run } from '../fixtures/run.ts';
 import { Scene } from '../fixtures/scene.ts';
@@ -109,6 +110,20 @@ describe('serve', () => {
       await daemon.start();
       // Not just the one before, which would have gone on for a while.
       await eventually('it serves', () => daemon.log.split('serves APT at').length > started);
+    }
+  });
+
+  test('with --findable both sockets outlive the daemon: who asks between two daemons waits, and is answered', async () => {
+    await using scene = await Scene.open(archive);
+    const port = await freePort('127.0.0.1');
+    const daemon = await scene.daemon({ supervised: true, args: ['--findable', `127.0.0.1:${port}`] });
+    for (const base of [daemon.proxyUrl, `http://127.0.0.1:${port}`]) {
+      const pid = servingPid(daemon);
+      process.kill(pid, 'SIGKILL');
+      await eventually('it is dead', () => !existsSync(`/proc/${pid}`));
+      const answer = await fetch(`${base}/`, { proxy: false, keepalive: false } as RequestInit);
+      expect(answer.status).toBe(base === daemon.proxyUrl ? 200 : 406);
+      expect(servingPid(daemon)).not.toBe(pid);
     }
   });
 
