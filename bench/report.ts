@@ -14,6 +14,7 @@ import { type BenchResult, newestResult, resultsDir } from './lib/results.ts';
 import { reportMakeTorrent } from './make-torrent-report.ts';
 import { reportMicro } from './micro-report.ts';
 import { reportPeerToPeer } from './peer-to-peer-report.ts';
+import { reportSeed } from './seed-report.ts';
 import { reportStartUp } from './start-up-report.ts';
 import { reportTracker } from './tracker-report.ts';
 
@@ -30,6 +31,7 @@ function main(): void {
     section('start-up', 'Start and idle memory', reportStartUp),
     section('dht-idle', 'Idle in a DHT', reportDhtIdle),
     section('make-torrent', 'make-torrent', reportMakeTorrent),
+    section('seed', 'A mirror shared in place', reportSeed),
     section('micro', 'Inner loops', reportMicro),
   ]
     .filter((part) => part !== undefined)

@@ -9,6 +9,7 @@ import { readSync } from 'node:fs';
 import { LayerBuilder } from '../torrent/layer-builder.ts';
 import { Pieces } from '../torrent/pieces.ts';
 import { hashPieces } from './hash-pieces.ts';
+import { HashedFiles } from './hashed-files.ts';
 
 export type HashOrder =
   /** Bytes [0, to) of a growing file may be read. */
@@ -18,8 +19,12 @@ export type HashOrder =
   /** Forget it: answer when nothing of it is being read any more. */
   | { readonly op: 'drop'; readonly id: number }
   | { readonly op: 'layer'; readonly id: number; readonly fd: number; readonly sizeBytes: number }
-  /** Whole SHA-256 and piece layer of a file that is here, in one read. */
-  | { readonly op: 'whole'; readonly id: number; readonly fd: number; readonly sizeBytes: number }
+  /** Whole SHA-256 and piece layer of files that are here, each in one read: one order for many small ones. */
+  | {
+      readonly op: 'wholes';
+      readonly id: number;
+      readonly files: readonly { readonly fd: number; readonly sizeBytes: number }[];
+    }
   /** Single pieces of a file that isn't whole: few at a time, it is one slice. */
   | {
       readonly op: 'pieces';
@@ -32,7 +37,11 @@ export type HashOrder =
 export type HashAnswer =
   | { readonly id: number; readonly digest: Uint8Array }
   | { readonly id: number; readonly layer: Uint8Array }
-  | { readonly id: number; readonly layer: Uint8Array; readonly digest: Uint8Array }
+  /** In the order asked; undefined for what could not be read. */
+  | {
+      readonly id: number;
+      readonly wholes: readonly ({ readonly digest: Uint8Array; readonly layer: Uint8Array } | undefined)[];
+    }
   | { readonly id: number; readonly hashes: Uint8Array }
   | { readonly id: number; readonly dropped: true }
   | { readonly id: number; readonly error: string };
@@ -48,8 +57,6 @@ interface Growing {
 interface Layering {
   readonly fd: number;
   readonly builder: LayerBuilder;
-  /** Where the whole SHA-256 is asked for, too. */
-  readonly hash: Bun.CryptoHasher | undefined;
   readonly sizeBytes: number;
   done: number;
 }
@@ -62,6 +69,7 @@ const buffer = new Uint8Array(256 * 1024);
 export function runHashWorker(): void {
   const growing = new Map<number, Growing>();
   const layering = new Map<number, Layering>();
+  const wholes = new Map<number, HashedFiles>();
   const picking = new Map<number, Extract<HashOrder, { op: 'pieces' }>>();
   let scheduled = false;
 
@@ -99,15 +107,17 @@ export function runHashWorker(): void {
     }
     for (const [id, file] of layering) {
       attempt(id, layering, () => {
-        file.done = readSlice(file.fd, file.done, file.sizeBytes, (bytes) => {
-          file.builder.update(bytes);
-          file.hash?.update(bytes);
-        });
+        file.done = readSlice(file.fd, file.done, file.sizeBytes, (bytes) => file.builder.update(bytes));
         if (file.done < file.sizeBytes) return;
         layering.delete(id);
-        const layer = file.builder.layer();
-        post({ id, layer, ...(file.hash && { digest: new Uint8Array(file.hash.digest()) }) });
+        post({ id, layer: file.builder.layer() });
       });
+      return true;
+    }
+    for (const [id, files] of wholes) {
+      if (files.work(SLICE_BYTES)) return true;
+      wholes.delete(id);
+      post({ id, wholes: files.found });
       return true;
     }
     return false;
@@ -148,11 +158,12 @@ export function runHashWorker(): void {
       case 'pieces':
         picking.set(data.id, data);
         break;
-      case 'layer':
-      case 'whole': {
+      case 'wholes':
+        wholes.set(data.id, new HashedFiles(data.files));
+        break;
+      case 'layer': {
         const builder = new LayerBuilder(new Pieces(data.sizeBytes));
-        const hash = data.op === 'whole' ? new Bun.CryptoHasher('sha256') : undefined;
-        layering.set(data.id, { fd: data.fd, builder, hash, sizeBytes: data.sizeBytes, done: 0 });
+        layering.set(data.id, { fd: data.fd, builder, sizeBytes: data.sizeBytes, done: 0 });
         break;
       }
     }

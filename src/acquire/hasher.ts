@@ -5,6 +5,14 @@
 import { type Sha256, sha256FromBytes } from '../lib/sha256.ts';
 import type { Pieces } from '../torrent/pieces.ts';
 import type { HashAnswer, HashOrder } from './hash-worker.ts';
+import type { FileToHash } from './hashed-files.ts';
+
+/** What a file was found to be. */
+export interface FoundFile {
+  readonly key: Sha256;
+  /** Empty for a file of one piece. */
+  readonly layer: Uint8Array;
+}
 
 /** The worker is told of growth in steps of an eighth of what it knows of, within these bounds: each wakes a thread. */
 const MIN_STEP_BYTES = 1024 * 1024;
@@ -28,12 +36,14 @@ export class Hasher implements AsyncDisposable {
     throw new Error('could not hash file: the hash thread is gone');
   }
 
-  /** Whole SHA-256 and piece layer of a complete file, in one read. Rejects when it can't be read. */
-  async file(fd: number, pieces: Pieces): Promise<{ readonly key: Sha256; readonly layer: Uint8Array }> {
-    const answer = await this.ask({ op: 'whole', id: this.#id(), fd, sizeBytes: pieces.sizeBytes });
-    if ('layer' in answer && 'digest' in answer)
-      return { key: sha256FromBytes(answer.digest), layer: answer.layer };
-    throw new Error('could not hash file: the hash thread is gone');
+  /**
+   * Whole SHA-256 and piece layer of complete files, each in one read; in the order asked, undefined for one that can't be
+   * read. Rejects when the thread is gone.
+   */
+  async files(files: readonly FileToHash[]): Promise<(FoundFile | undefined)[]> {
+    const answer = await this.ask({ op: 'wholes', id: this.#id(), files });
+    if (!('wholes' in answer)) throw new Error('could not hash files: the hash thread is gone');
+    return answer.wholes.map((found) => found && { key: sha256FromBytes(found.digest), layer: found.layer });
   }
 
   /** Hashes of single pieces, 32 bytes each in the order asked; zeros where one isn't there. Rejects when it can't be read. */

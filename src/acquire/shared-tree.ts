@@ -26,7 +26,7 @@ export interface SharedTreeOptions {
   readonly root: string;
   readonly index: TreeIndex;
   readonly clock: Clock;
-  readonly hasher: Pick<Hasher, 'file'>;
+  readonly hasher: Pick<Hasher, 'files'>;
 }
 
 /** What it needs of the catalogue, which needs the swarms, which need the store: so it comes later. */
@@ -78,7 +78,7 @@ export class SharedTree implements AsyncDisposable {
       ...{ hasher, clock },
       locate: (path) => this.store.locate(path),
       isKnown: (named, stat) => this.#isKnown(named, stat),
-      found: (named, found) => this.#found(named, found),
+      found: (all) => this.#found(all),
       unreadable: (path, reason) => this.noteUnreadable(path, reason),
     });
   }
@@ -225,13 +225,17 @@ export class SharedTree implements AsyncDisposable {
     return true;
   }
 
-  #found({ path, entry }: Named, { key, layer, stat }: Found): void {
-    if (key === entry.key) {
-      this.store.verified(path, stat, { key, swarms: entry.swarms, layer });
-      this.#parts?.offer(key);
-      return;
-    }
-    this.store.verified(path, stat, { key, swarms: [] });
+  #found(all: readonly (readonly [Named, Found])[]): void {
+    this.#options.index.together(() => {
+      for (const [named, found] of all) this.#keep(named, found);
+    });
+    for (const [{ entry }, { key }] of all) if (key === entry.key) this.#parts?.offer(key);
+  }
+
+  #keep({ path, entry }: Named, { key, layer, stat }: Found): void {
+    const isRight = key === entry.key;
+    this.store.verified(path, stat, { key, layer, swarms: isRight ? entry.swarms : [] });
+    if (isRight) return;
     this.#counts.wrongFiles += 1;
     if (this.#counts.wrongFiles <= MAX_NAMED)
       diary.warn(`not shared, as it isn't what its index says: ${quoteRemote(path, 300)}`);

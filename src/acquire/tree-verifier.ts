@@ -3,16 +3,17 @@
  * somebody asks for first), what is too fresh to be told from its next change (file-stamp.ts), and what was written to
  * while it was read; who may have it and what else is in the tree is others' business.
  *
- * A few files are on their way to the hash thread at once. The queue is bounded: whoever fills it waits for room().
+ * Small files go to the hash thread by the dozen, as waking it costs more than reading one. The queue is bounded:
+ * whoever fills it waits for room().
  */
 import { type BigIntStats, closeSync, fstatSync, openSync } from 'node:fs';
 import type { Entry } from '../archive/entry.ts';
 import type { Clock } from '../lib/clock.ts';
+import { log } from '../lib/log.ts';
 import type { Sha256 } from '../lib/sha256.ts';
 import { ageMs, FRESH_MS, isUnchanged } from '../store/file-stamp.ts';
 import type { Coming } from '../store/store.ts';
-import { Pieces } from '../torrent/pieces.ts';
-import type { Hasher } from './hasher.ts';
+import type { FoundFile, Hasher } from './hasher.ts';
 
 export interface Named {
   /** Below the tree's root. */
@@ -22,20 +23,19 @@ export interface Named {
 }
 
 /** What a file was found to be. */
-export interface Found {
-  readonly key: Sha256;
-  readonly layer: Uint8Array;
+export interface Found extends FoundFile {
   /** From before and after it was read: the same. */
   readonly stat: BigIntStats;
 }
 
 export interface TreeVerifierOptions {
-  readonly hasher: Pick<Hasher, 'file'>;
+  readonly hasher: Pick<Hasher, 'files'>;
   readonly clock: Clock;
   readonly locate: (path: string) => string;
   /** What there is to say of it without reading it: true when nothing more is to be done. */
   readonly isKnown: (named: Named, stat: BigIntStats) => boolean;
-  readonly found: (named: Named, found: Found) => void;
+  /** Of what was read together. */
+  readonly found: (found: readonly (readonly [Named, Found])[]) => void;
   readonly unreadable: (path: string, reason: string) => void;
 }
 
@@ -48,13 +48,22 @@ export interface VerifierProgress {
   readonly waitingBytes: number;
 }
 
-const AT_ONCE = 4;
+/** While one is hashed, the next is opened. */
+const BATCHES_AT_ONCE = 2;
+const BATCH_FILES = 64;
+const BATCH_BYTES = 4 << 20;
 const MAX_WAITING = 100_000;
 /** A file that is written to again and again waits for the next look at the tree. */
 const MAX_TRIES = 5;
 
 interface Task extends Named {
   tries: number;
+}
+
+interface Opened {
+  readonly task: Task;
+  readonly fd: number;
+  readonly before: BigIntStats;
 }
 
 export class TreeVerifier implements AsyncDisposable {
@@ -169,10 +178,10 @@ export class TreeVerifier implements AsyncDisposable {
   }
 
   #work(): void {
-    while (!this.#isClosed && this.#running.size < AT_ONCE) {
-      const task = this.#next();
-      if (task === undefined) break;
-      const running: Promise<void> = this.#verify(task).finally(() => {
+    while (!this.#isClosed && this.#running.size < BATCHES_AT_ONCE) {
+      const batch = this.#nextBatch();
+      if (batch.length === 0) break;
+      const running: Promise<void> = this.#verify(batch).finally(() => {
         this.#running.delete(running);
         this.#work();
       });
@@ -183,50 +192,84 @@ export class TreeVerifier implements AsyncDisposable {
     this.#roomAwaited = undefined;
   }
 
-  #next(): Task | undefined {
+  /** Many small ones, or a large one. What is asked for doesn't wait for others. */
+  #nextBatch(): Task[] {
     const asked = this.#asked.shift();
-    if (asked) return asked;
-    const [first] = this.#waiting.values();
-    if (first) this.#waiting.delete(first.path);
-    return first;
+    if (asked) return [asked];
+    const batch: Task[] = [];
+    let bytes = 0;
+    for (const task of this.#waiting.values()) {
+      bytes += task.entry.sizeBytes;
+      if (batch.length > 0 && (bytes > BATCH_BYTES || batch.length === BATCH_FILES)) break;
+      batch.push(task);
+    }
+    for (const { path } of batch) this.#waiting.delete(path);
+    return batch;
   }
 
   /** Never rejects. */
-  async #verify(task: Task): Promise<void> {
-    const { locate, unreadable, clock } = this.#options;
+  async #verify(batch: readonly Task[]): Promise<void> {
+    const opened: Opened[] = [];
+    try {
+      for (const task of batch) this.#open(task, opened);
+      const files = opened.map(({ task, fd }) => ({ fd, sizeBytes: task.entry.sizeBytes }));
+      const hashed = files.length > 0 ? await this.#options.hasher.files(files) : [];
+      if (!this.#isClosed) this.#judge(opened, hashed);
+    } catch (error) {
+      // The hash thread is gone: it is started anew for the next.
+      for (const { task } of opened) this.#leave(task);
+      if (!this.#isClosed) log.warn(`could not verify ${opened.length} files: ${(error as Error).message}`);
+    } finally {
+      for (const { fd } of opened) closeSync(fd);
+    }
+  }
+
+  /** Adds it to `opened` if it is to be read now. */
+  #open(task: Task, opened: Opened[]): void {
+    const { locate, clock, isKnown, unreadable } = this.#options;
     let fd: number | undefined;
     try {
       fd = openSync(locate(task.path), 'r');
-      const waitMs = FRESH_MS - ageMs(fstatSync(fd, { bigint: true }), clock.wallMs());
+      const before = fstatSync(fd, { bigint: true });
+      const waitMs = FRESH_MS - ageMs(before, clock.wallMs());
       // A date in the future says nothing of when it will change.
-      const againMs = waitMs > 0 && waitMs <= FRESH_MS ? waitMs : await this.#hash(task, fd);
-      if (againMs === undefined) this.#leave(task);
-      else this.#later(task, againMs);
+      const isFresh = waitMs > 0 && waitMs <= FRESH_MS;
+      const isSame = before.isFile() && Number(before.size) === task.entry.sizeBytes;
+      if (isFresh) this.#later(task, waitMs);
+      else if (!isSame || isKnown(task, before)) this.#leave(task);
+      else {
+        opened.push({ task, fd, before });
+        fd = undefined;
+      }
     } catch (error) {
       this.#leave(task);
-      const { code } = error as NodeJS.ErrnoException;
-      if (code !== 'ENOENT' && !this.#isClosed) unreadable(task.path, (error as Error).message);
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') unreadable(task.path, (error as Error).message);
     } finally {
       if (fd !== undefined) closeSync(fd);
     }
   }
 
-  /** Undefined when nothing more is to be done, else when to try again. */
-  async #hash(task: Task, fd: number): Promise<number | undefined> {
-    const { hasher, isKnown, found } = this.#options;
-    const { entry } = task;
-    const before = fstatSync(fd, { bigint: true });
-    if (!before.isFile() || Number(before.size) !== entry.sizeBytes) return undefined;
-    if (isKnown(task, before)) return undefined;
-    const { key, layer } = await hasher.file(fd, new Pieces(entry.sizeBytes));
-    const stat = fstatSync(fd, { bigint: true });
-    if (this.#isClosed) return undefined;
-    this.#hashedFiles += 1;
-    this.#hashedBytes += entry.sizeBytes;
-    task.tries += 1;
-    if (!isUnchanged(before, stat)) return task.tries < MAX_TRIES ? FRESH_MS : undefined;
-    found(task, { key, layer, stat });
-    return undefined;
+  #judge(opened: readonly Opened[], hashed: readonly (FoundFile | undefined)[]): void {
+    const found: [Task, Found][] = [];
+    for (const [i, { task, fd, before }] of opened.entries()) {
+      const stat = fstatSync(fd, { bigint: true });
+      const its = hashed[i];
+      task.tries += 1;
+      if (its) {
+        this.#hashedFiles += 1;
+        this.#hashedBytes += task.entry.sizeBytes;
+      }
+      if (!isUnchanged(before, stat)) {
+        if (task.tries < MAX_TRIES) this.#later(task, FRESH_MS);
+        else this.#leave(task);
+      } else if (its) found.push([task, { ...its, stat }]);
+      else {
+        this.#leave(task);
+        this.#options.unreadable(task.path, 'it could not be read to its end');
+      }
+    }
+    if (found.length > 0) this.#options.found(found);
+    for (const [task] of found) this.#leave(task);
   }
 
   #later(task: Task, delayMs: number): void {
