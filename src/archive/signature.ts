@@ -48,7 +48,7 @@ export interface SignatureOptions {
 const KEYRING_DIR = '/usr/share/keyrings';
 /** Keyrings of archives that anyone may download from, as their packages install them. */
 const PUBLIC_KEYRING =
-  /^(?:debian-archive-(?!removed).*|debian-ports-archive-keyring(?!-removed)|ubuntu-archive-keyring|ubuntu-cloudimage-keyring|ubuntu-master-keyring|devuan-archive-keyring|devuan-keyring|kali-archive-keyring|raspbian-archive-keyring|raspberrypi-archive-keyring|linuxmint-keyring|pureos-archive-keyring|trisquel-archive-keyring)\.(?:gpg|pgp)$/;
+  /^(?:debian-archive-(?!removed).*|debian-ports-archive-keyring(?!-removed)|ubuntu-(?:archive|cloud|cloudimage|dbgsym|master)-keyring|devuan-archive-keyring|devuan-keyring|kali-archive-keyring|raspbian-archive-keyring|raspberrypi-archive-keyring|linuxmint-keyring|pureos-archive-keyring|trisquel-archive-keyring)\.(?:gpg|pgp)$/;
 const MAX_SIGNATURE_BYTES = 1 << 20;
 const MAX_OUTPUT_BYTES = 256 << 10;
 const DEFAULT_TIMEOUT_MS = 10_000;

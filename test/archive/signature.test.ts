@@ -242,6 +242,8 @@ test("publicKeyrings() takes public archives' keyrings only, those with all keys
     'debian-archive-trixie-stable.pgp',
     'ubuntu-archive-keyring.gpg',
     'ubuntu-archive-removed-keys.gpg',
+    'ubuntu-dbgsym-keyring.gpg',
+    'ubuntu-oem-keyring.gpg',
     'nodesource.gpg',
     'docker.gpg',
     'debian-archive-keyring.gpg.old',
@@ -250,6 +252,7 @@ test("publicKeyrings() takes public archives' keyrings only, those with all keys
   expect(publicKeyrings(keyrings.path).map((path) => path.slice(keyrings.path.length + 1))).toEqual([
     'debian-archive-keyring.gpg',
     'ubuntu-archive-keyring.gpg',
+    'ubuntu-dbgsym-keyring.gpg',
     'debian-archive-bookworm-stable.gpg',
     'debian-archive-trixie-stable.pgp',
   ]);

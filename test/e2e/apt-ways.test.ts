@@ -149,6 +149,17 @@ describe.each(WAYS)('by way of %s', (way) => {
     },
   );
 
+  test('a second update is a hit', async () => {
+    await using scene = await Scene.open();
+    const daemon = await scene.daemon();
+    const client = await aptBy(way, scene, daemon);
+    for (let i = 0; i < 2; i += 1) {
+      const { output } = await client.update();
+      expect(output).toMatch(/^Hit:1/m);
+      expect(output).not.toContain('Get:');
+    }
+  });
+
   test('the program apt', async () => {
     await using scene = await Scene.open();
     const apt = await expectServed(way, scene, await scene.daemon(), { program: 'apt' });

@@ -62,6 +62,45 @@ async function expectServed(way: Way, shape: Partial<Publication>, rest = 'orcha
   return place;
 }
 
+/** sid, which two clients have and which has changed since, with one patch of a list. */
+async function changedSid(place: Place) {
+  const { maker } = place;
+  const stem = 'main/binary-amd64/Packages';
+  const fields = { ...SMALL, Suite: 'unstable', Codename: 'sid' };
+  const old = maker.pool('pool/main/h/hello/hello_1.0-1_amd64.deb');
+  const filler = Array.from({ length: 60 }, (_, i) =>
+    debianStanza(maker.pool(`pool/main/f/f${i}_1.0_amd64.deb`, 100)),
+  );
+  const before = [debianStanza(old), ...filler].join('\n');
+  const directory = 'dists/sid';
+  const bytes = (text: string) => new TextEncoder().encode(text);
+  const line = (content: Uint8Array, name: string) =>
+    ` ${hex('SHA256', content)} ${content.length} ${name}\n`;
+  await maker.publish({ directory, fields, indexes: { [stem]: before } });
+  const clients = [await place.client(['deb'], 'sid main'), await place.client(['deb'], 'sid main')] as const;
+
+  const fresh = maker.pool('pool/main/h/hello/hello_2.0-1_amd64.deb');
+  const after = [debianStanza(fresh), ...filler].join('\n');
+  const lines = debianStanza(old).split('\n').length - 1;
+  const patch = bytes(`1,${lines}c\n${debianStanza(fresh)}.\n`);
+  const packed = Bun.gzipSync(patch as Uint8Array<ArrayBuffer>);
+  const name = 'T-2024-05-04-1401.59-F-2024-05-03-2001.54';
+  maker.put(`${directory}/${stem}.diff/${name}.gz`, packed);
+  const list = `SHA256-Current: ${hex('SHA256', bytes(after))} ${bytes(after).length}
+SHA256-History:
+${line(bytes(before), name)}SHA256-Patches:
+${line(patch, name)}SHA256-Download:
+${line(packed, `${name}.gz`)}X-Patch-Precedence: merged
+`;
+  await maker.publish({
+    ...{ directory, fields, date: new Date(Date.now() - 60_000) },
+    indexes: { [stem]: after, [`${stem}.diff/Index`]: list },
+    plainOnly: [`${stem}.diff/Index`],
+  });
+  const patchPath = `/${directory}/${stem}.diff/${name}.gz`;
+  return { clients, old, fresh, patchPath };
+}
+
 const SHAPES: readonly {
   readonly what: string;
   readonly shape: Partial<Publication>;
@@ -164,6 +203,7 @@ describe.each(WAYS)('by way of %s', (way) => {
     const hello = maker.pool('pool/main/h/hello/hello_2.10-3build1_amd64.deb');
     const update = maker.pool('pool/main/h/hello/hello_2.10-3ubuntu1.24.04_amd64.deb');
     const proposed = maker.pool('pool/main/h/hello/hello_2.10-3ubuntu1.24.04.1_amd64.deb');
+    const symbols = maker.pool('pool/main/h/hello/hello-dbgsym_2.10-3build1_amd64.ddeb');
     const game = maker.pool('pool/universe/g/game/game_1.0-1ubuntu2_all.deb');
     const fields = (suite: string) => ({
       Origin: 'Ubuntu',
@@ -189,7 +229,7 @@ describe.each(WAYS)('by way of %s', (way) => {
     const hashes: Hash[] = ['MD5Sum', 'SHA1', 'SHA256'];
     await maker.publish({
       ...{ directory: 'dists/noble', fields: fields('noble'), hashes },
-      indexes: indexes(ubuntuStanza(hello), ubuntuStanza(game)),
+      indexes: indexes(`${ubuntuStanza(hello)}\n${ubuntuStanza(symbols)}`, ubuntuStanza(game)),
     });
     await maker.publish({
       ...{ directory: 'dists/noble-updates', fields: fields('noble-updates'), hashes },
@@ -214,6 +254,7 @@ describe.each(WAYS)('by way of %s', (way) => {
     await expectPackage(first, 'game', game);
     expect((await first.download(['hello=2.10-3ubuntu1.24.04'])).sha256.get('hello')).toBe(sha256(update));
     expect((await first.download(['hello/noble-proposed'])).sha256.get('hello')).toBe(sha256(proposed));
+    expect(hex('SHA256', await place.get(symbols.path))).toBe(sha256(symbols));
 
     place.forget();
     const second = await place.client([], '', { sources });
@@ -221,6 +262,7 @@ describe.each(WAYS)('by way of %s', (way) => {
     await expectPackage(second, 'game', game);
     expect((await second.download(['hello=2.10-3ubuntu1.24.04'])).sha256.get('hello')).toBe(sha256(update));
     expect((await second.download(['hello/noble-proposed'])).sha256.get('hello')).toBe(sha256(proposed));
+    await place.get(symbols.path);
     expect(place.asked).toEqual([]);
   }, 60_000);
 
@@ -291,50 +333,23 @@ describe.each(WAYS)('by way of %s', (way) => {
 
   test('patches: a list that one client brought up to date costs the mirror no patch for the next', async () => {
     await using place = await Place.open(1, way);
-    const { maker } = place;
-    const stem = 'main/binary-amd64/Packages';
-    const fields = { ...SMALL, Suite: 'unstable', Codename: 'sid' };
-    const old = maker.pool('pool/main/h/hello/hello_1.0-1_amd64.deb');
-    const filler = Array.from({ length: 60 }, (_, i) =>
-      debianStanza(maker.pool(`pool/main/f/f${i}_1.0_amd64.deb`, 100)),
-    );
-    const before = [debianStanza(old), ...filler].join('\n');
-    const directory = 'dists/sid';
-    const bytes = (text: string) => new TextEncoder().encode(text);
-    const line = (content: Uint8Array, name: string) =>
-      ` ${hex('SHA256', content)} ${content.length} ${name}\n`;
-    await maker.publish({ directory, fields, indexes: { [stem]: before } });
-    const clients = [
-      await place.client(['deb'], 'sid main'),
-      await place.client(['deb'], 'sid main'),
-    ] as const;
-
-    const fresh = maker.pool('pool/main/h/hello/hello_2.0-1_amd64.deb');
-    const after = [debianStanza(fresh), ...filler].join('\n');
-    const lines = debianStanza(old).split('\n').length - 1;
-    const patch = bytes(`1,${lines}c\n${debianStanza(fresh)}.\n`);
-    const packed = Bun.gzipSync(patch as Uint8Array<ArrayBuffer>);
-    const name = 'T-2024-05-04-1401.59-F-2024-05-03-2001.54';
-    maker.put(`${directory}/${stem}.diff/${name}.gz`, packed);
-    const list = `SHA256-Current: ${hex('SHA256', bytes(after))} ${bytes(after).length}
-SHA256-History:
-${line(bytes(before), name)}SHA256-Patches:
-${line(patch, name)}SHA256-Download:
-${line(packed, `${name}.gz`)}X-Patch-Precedence: merged
-`;
-    await maker.publish({
-      ...{ directory, fields, date: new Date(Date.now() - 60_000) },
-      indexes: { [stem]: after, [`${stem}.diff/Index`]: list },
-      plainOnly: [`${stem}.diff/Index`],
-    });
+    const { clients, fresh, patchPath } = await changedSid(place);
     for (const client of clients) expect((await client.update()).output).not.toMatch(/^[EW]:/m);
     const diffs = place.asked.filter((path) => path.includes('.diff/'));
-    expect(diffs).toEqual([
-      expect.stringContaining('.diff/by-hash/SHA256/'),
-      `/${directory}/${stem}.diff/${name}.gz`,
-    ]);
+    expect(diffs).toEqual([expect.stringContaining('.diff/by-hash/SHA256/'), patchPath]);
     for (const client of clients) await expectPackage(client, 'hello', fresh);
     expect(place.asked.filter((path) => path === `/${fresh.path}`)).toHaveLength(1);
+  }, 60_000);
+
+  test('patches: where the mirror lacks one, apt takes the whole list', async () => {
+    await using place = await Place.open(1, way);
+    const { clients, fresh, patchPath } = await changedSid(place);
+    place.mirror.fault(/T-2024.*\.gz$/, { status: 404 });
+    place.forget();
+    for (const client of clients) expect((await client.update()).output).not.toMatch(/^[EW]:/m);
+    expect(place.asked).toContain(patchPath);
+    expect(place.asked.filter((path) => /binary-amd64\/by-hash/.test(path))).toHaveLength(1);
+    for (const client of clients) await expectPackage(client, 'hello', fresh);
   }, 60_000);
 
   test('two mirrors of one archive, by codename here and by suite there, are fetched from as one', async () => {

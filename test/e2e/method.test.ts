@@ -47,16 +47,6 @@ test('update and install: everything by the daemon, each file once; warm: the mi
   expectPoolUntouched(scene, daemon);
 });
 
-test('a second `update` is a hit', async () => {
-  await using scene = await Scene.open();
-  const daemon = await scene.daemon();
-  const apt = await client(scene, daemon);
-  const again = await apt.update();
-  expect(again).toMatchObject({ code: 0 });
-  expect(again.output).toMatch(/^Hit:1 debtorrent\+http:/m);
-  expect(again.output).not.toContain('Get:');
-});
-
 /** Twenty packages behind a line that takes two seconds for them: time to be in the middle. */
 let twenty: Promise<SignedRepository> | undefined;
 const TWENTY = Array.from({ length: 20 }, (_, i) => `part-${String.fromCharCode(97 + i)}`);
