@@ -1,7 +1,7 @@
 /**
  * Debian's debootstrap, the real one, makes the first stage of a system from a small archive: by the proxy that apt's
  * settings find (it runs the probe without a URI), by $http_proxy, and by the URL of a daemon; a second node has the
- * packages from the first. Needs root and debootstrap.
+ * packages from the first. And mmdebstrap. Needs root, debootstrap and mmdebstrap.
  */
 import { expect, test } from 'bun:test';
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -122,4 +122,23 @@ test('by $http_proxy, and by the URL of the daemon: what came the first time is 
   scene.mirror.clearLog();
   expectMade(scene, await debootstrap(scene, daemon.urlFor(scene.mirror)));
   expectPoolUntouched(scene, daemon);
+});
+
+test('mmdebstrap, which has everything fetched by apt', async () => {
+  await using scene = await open();
+  const daemon = await scene.daemon();
+  const folder = scene.use(tempDir('mmdebstrap'));
+  const target = join(folder.path, 'system');
+  const { keyring, suite } = scene.archive;
+  const ran = await run(
+    [
+      ...['mmdebstrap', '--mode=root', '--variant=extract', '--format=directory', '--skip=check/qemu'],
+      ...[`--include=${WANTED.join(',')}`, `--aptopt=Acquire::http::Proxy "${daemon.proxyUrl}"`],
+      ...[suite, target, `deb [signed-by=${keyring}] ${scene.mirror.url} ${suite} main`],
+    ],
+    { timeoutMs: 120_000 },
+  );
+  if (ran.code !== 0) throw new Error(`mmdebstrap ended with ${ran.code}:\n${ran.output}`);
+  for (const name of WANTED) expect(existsSync(join(target, 'usr/share', name, 'payload'))).toBe(true);
+  expect(scene.mirror.log.every(({ headers }) => headers.has('via'))).toBe(true);
 });
