@@ -105,7 +105,9 @@ function findRelease(index: string): Release | undefined {
   for (let level = 0; level < LEVELS_UP; level++, dir = dirname(dir)) {
     for (const name of ['InRelease', 'Release']) {
       const bytes = readIfThere(`${dir}/${name}`);
-      if (bytes) return parseRelease(isClearSigned(bytes) ? splitClearSigned(bytes).text : bytes);
+      const text = bytes && (isClearSigned(bytes) ? splitClearSigned(bytes).text : bytes);
+      // Beside an index there may be a small one of the component, which lists nothing.
+      if (text && /^SHA256:/im.test(Buffer.from(text).toString('latin1'))) return parseRelease(text);
     }
   }
   return undefined;

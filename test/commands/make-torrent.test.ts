@@ -113,6 +113,19 @@ describe('runMakeTorrent() reads', () => {
     });
   });
 
+  test("passes over the component's own small Release", () => {
+    const files = {
+      [INDEX]: gzipSync(PACKAGES),
+      'dists/bookworm-security/updates/main/binary-amd64/Release':
+        'Archive: stable\nOrigin: Other\nArchitecture: amd64\n',
+      'dists/bookworm-security/Release': RELEASE,
+    };
+    return withFiles(files, async (dir) => {
+      expect((await make(dir, [INDEX])).code).toBe(0);
+      expect(read(dir).identity).toMatchObject({ origin: 'Debian', codename: 'bookworm' });
+    });
+  });
+
   test('stanzas without SHA256 are passed over and counted', () =>
     withFiles({ Packages: `${PACKAGES}Package: old\nFilename: a\nSize: 1\nMD5sum: 0\n\n` }, async (dir) => {
       const ran = await make(dir, ['Packages'], { ...DEBIAN, json: true });
