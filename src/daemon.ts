@@ -28,6 +28,7 @@ import { systemClock } from './lib/clock.ts';
 import { ConfigError } from './lib/errors.ts';
 import type { HostPort } from './lib/host-port.ts';
 import { log } from './lib/log.ts';
+import { quoteRemote } from './lib/quote-remote.ts';
 import { Totals } from './metrics/totals.ts';
 import { HttpMirror, userAgentFor } from './mirror/http-mirror.ts';
 import { SourceHosts } from './mirror/source-hosts.ts';
@@ -268,7 +269,11 @@ function importAtStart(
 ): void {
   try {
     void importer.run({ directory, mayCopy: false, before: lists?.read(), signal }).then((outcome) => {
-      log.info(`took in ${outcome.added} of the ${outcome.files} packages in ${directory}`);
+      const { added, files, refused } = outcome;
+      log.info(`took in ${added} of the ${files} packages in ${directory}`);
+      if (refused.length === 0) return;
+      const why = quoteRemote(refused[0] as string, 300);
+      log.warn(`not all: ${why}; "debtorrent cache import ${directory}" copies what it can't link`);
     });
   } catch (error) {
     log.warn((error as Error).message);
