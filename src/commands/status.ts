@@ -13,22 +13,30 @@ export const statusArgs = {
   watch: { type: 'boolean', description: 'Show them again every two seconds' },
   url: {
     type: 'string',
-    description: 'Where the daemon listens for APT',
+    description:
+      'Where the daemon listens for APT (default http://localhost:9988; where none is, that of `seed`)',
     valueHint: 'URL',
-    default: 'http://localhost:9988',
   },
 } as const satisfies ArgsDef;
 
+/** Of `serve`, and of `seed` (seed.ts). */
+const USUAL_URLS = ['http://localhost:9988', 'http://localhost:9991'] as const;
 const ANSWER_TIMEOUT_MS = 5000;
 const WATCH_MS = 2000;
 
 /** Throws UsageError for a bad --url, Error when no daemon answers. */
-export async function runStatus({ args }: { args: ParsedArgs<typeof statusArgs> }): Promise<void> {
+export async function runStatus(
+  { args }: { args: ParsedArgs<typeof statusArgs> },
+  usual: readonly string[] = USUAL_URLS,
+): Promise<void> {
   const { stdout } = process;
-  const url = URL.parse('/api/status', args.url);
-  if (!url?.protocol.startsWith('http')) throw new UsageError(`--url ${args.url} isn't an http URL`);
+  const urls = (args.url === undefined ? usual : [args.url]).map((base) => {
+    const url = URL.parse('/api/status', base);
+    if (!url?.protocol.startsWith('http')) throw new UsageError(`--url ${base} isn't an http URL`);
+    return url;
+  });
   for (;;) {
-    const snapshot = await ask(url);
+    const snapshot = await askFirst(urls);
     if (args.json) stdout.write(`${JSON.stringify(snapshot, null, 2)}\n`);
     else {
       const colour = stdout.isTTY === true && process.env.NO_COLOR === undefined;
@@ -38,6 +46,19 @@ export async function runStatus({ args }: { args: ParsedArgs<typeof statusArgs> 
     if (!args.watch) return;
     await Bun.sleep(WATCH_MS);
   }
+}
+
+/** Whichever answers first in order. Throws what the first one's failure was. */
+async function askFirst(urls: readonly URL[]): Promise<StatusSnapshot> {
+  let failure: unknown;
+  for (const url of urls) {
+    try {
+      return await ask(url);
+    } catch (error) {
+      failure ??= error;
+    }
+  }
+  throw failure;
 }
 
 async function ask(url: URL): Promise<StatusSnapshot> {

@@ -45,6 +45,22 @@ describe('Hasher', () => {
     }
   });
 
+  test('whole SHA-256 and piece layer of many files by one order, and nothing for one that is too short', async () => {
+    await using hasher = new Hasher();
+    const small = new TextEncoder().encode('small');
+    const fds = [file(small), file(BYTES), file(new Uint8Array(0)), file(small)];
+    const sizes = [small.length, SIZE, 0, 100];
+    const found = await hasher.files(fds.map((fd, i) => ({ fd, sizeBytes: sizes[i] as number })));
+    const builder = new LayerBuilder(new Pieces(SIZE));
+    builder.update(BYTES);
+    expect(found).toEqual([
+      { key: sha256Of(small), layer: new Uint8Array(0) },
+      { key: KEY, layer: builder.layer() },
+      { key: sha256Of(new Uint8Array(0)), layer: new Uint8Array(0) },
+      undefined,
+    ]);
+  });
+
   test('the thread is woken seldom: at first each MiB, then each eighth of what it knows of', async () => {
     const told: number[] = [];
     class Told extends Hasher {

@@ -37,6 +37,15 @@ test('runStatus() says how to start a daemon that does not answer', async () => 
   await expect(runStatus(args(url))).rejects.toThrow(/could not reach the daemon .* "debtorrent serve"/);
 });
 
+test('runStatus() asks a seed where no daemon answers, unless it is told whom to ask', async () => {
+  const dead = Bun.serve({ port: 0, hostname: '127.0.0.1', fetch: () => new Response('') });
+  const usual = [dead.url.href, daemon(() => Response.json(busy))];
+  await dead.stop(true);
+  const output = printed();
+  await runStatus({ args: { _: [], json: true, watch: false } as never }, usual);
+  expect(JSON.parse(output())).toEqual(busy);
+});
+
 test('runStatus() refuses answers of somebody else and URLs that are none', async () => {
   await expect(runStatus(args(daemon(() => new Response('<title>approx server'))))).rejects.toThrow(
     "isn't debtorrent",
