@@ -48,11 +48,25 @@ export class Intake {
   async take(at: Location, bytes: Uint8Array, validators: Validators): Promise<void> {
     const { catalogue } = this.#options;
     const kept = catalogue.kept(at);
-    if (kept !== undefined && Buffer.compare(kept.bytes, bytes) === 0) return;
+    if (kept !== undefined && Buffer.compare(kept.bytes, bytes) === 0) return this.judgeAgain(at);
     const heldMs = catalogue.inForce(at)?.release.dateMs;
     const isSignature = releasePlace(at)?.name === 'Release.gpg';
     if (!isSignature && heldMs !== undefined && !(statedDateMs(bytes) > heldMs)) return;
     await this.consider(at, bytes, validators);
+  }
+
+  /**
+   * The copy that we keep still holds: what is its signature worth by now? The clock may have been wrong (a board without
+   * one, before it has the time from the network), or the keyring was installed only meanwhile. Never throws.
+   */
+  async judgeAgain(at: Location): Promise<void> {
+    const { catalogue } = this.#options;
+    const held = catalogue.inForce(at);
+    const name = releasePlace(at)?.name;
+    // A Release is worth what its Release.gpg says.
+    if (held === undefined || held.verdict.status === 'public' || name === 'Release') return;
+    const kept = catalogue.kept(at);
+    if (kept !== undefined) await this.consider(at, kept.bytes, kept);
   }
 
   /** Whether the mirror has an InRelease there: else it is its Release that counts. */
@@ -85,7 +99,7 @@ export class Intake {
     const kept = this.#options.catalogue.kept(at);
     const form = inline ? 'InRelease' : 'Release';
     const same = held?.form === form && kept !== undefined && Buffer.compare(kept.bytes, bytes) === 0;
-    const known = same && isTrusted(held.verdict);
+    const known = same && held.verdict.status === 'public';
     // A plain Release speaks only where the mirror has no InRelease: that is the one whose signature comes with it.
     const second = !inline && held?.form === 'InRelease' && !this.#withoutInRelease.has(directoryName(at));
     if (known || second) {
@@ -94,9 +108,11 @@ export class Intake {
     }
     const { text, verdict } = await this.#options.verify({ release: bytes }, at);
     if (same) {
-      // Nothing new, but for what its signature is worth: a keyring may have been installed meanwhile.
+      // Nothing new, but for what its signature is worth: see judgeAgain(). What was proved once stays so.
       this.#options.catalogue.keep(at, bytes, validators);
-      if (inline && verdict.status !== held.verdict.status) this.#options.catalogue.judge(at, verdict);
+      const { status } = held.verdict;
+      if (inline && verdict.status !== status && (isTrusted(verdict) || status !== 'private'))
+        this.#options.catalogue.judge(at, verdict);
       return;
     }
     const release = parseRelease(text);
@@ -140,9 +156,13 @@ export class Intake {
     const releaseAt: Location = { ...at, path: at.path.replace(/\.gpg$/, '') };
     const kept = this.#options.catalogue.kept(releaseAt);
     if (kept === undefined) return;
+    const before = this.#options.catalogue.kept(at);
     this.#options.catalogue.keep(at, signature, validators);
-    if (this.#options.catalogue.inForce(releaseAt)?.form !== 'Release') return;
+    const held = this.#options.catalogue.inForce(releaseAt);
+    if (held?.form !== 'Release') return;
     const { verdict } = await this.#options.verify({ release: kept.bytes, signature }, releaseAt);
+    const same = before !== undefined && Buffer.compare(before.bytes, signature) === 0;
+    if (same && isTrusted(held.verdict) && !isTrusted(verdict)) return;
     this.#options.catalogue.judge(releaseAt, verdict);
   }
 }

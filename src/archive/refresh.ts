@@ -160,8 +160,10 @@ export class Refresh {
 
   async #take(at: Location, kept: Copy | undefined, fetched: Outcome): Promise<Outcome> {
     this.#catalogue.noteUpstream(at, 'fresh');
-    if (fetched.status === 304 && kept !== undefined)
+    if (fetched.status === 304 && kept !== undefined) {
+      await this.#intake.judgeAgain(at);
       return { ...asOutcome(kept), contentType: fetched.contentType };
+    }
     if (releasePlace(at)?.name === 'InRelease') this.#intake.noteInRelease(at, fetched.status === 200);
     if (fetched.status === 200) await this.#intake.consider(at, fetched.body, fetched.validators);
     return fetched;

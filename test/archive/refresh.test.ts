@@ -175,6 +175,36 @@ describe('Refresh.serve() of a new InRelease', () => {
     expect(verified).toBe(1);
   });
 
+  test.each([
+    BAD,
+    { status: 'unknown', reason: 'no key' },
+    { status: 'private', keyring: 'k', fingerprint: 'F' },
+  ] as const)(
+    'a 304 is verified again where it was %p: the clock is right, the keyring there by now',
+    async (before) => {
+      verdict = before;
+      mirror.answers.set(IN_RELEASE.path, { status: 200, body: fakeInRelease(textOf()), etag: '"e"' });
+      await serve(IN_RELEASE);
+      mirror.answers.set(IN_RELEASE.path, { status: 304 });
+      await serve(IN_RELEASE);
+      expect(catalogue.inForce(IN_RELEASE)?.verdict.status).toBe(before.status);
+      verdict = PUBLIC;
+      expect((await serve(IN_RELEASE)).status).toBe(200);
+      expect(catalogue.inForce(IN_RELEASE)?.verdict).toEqual(PUBLIC);
+      expect(counts.refused).toBe(0);
+    },
+  );
+
+  test('what was proved private stays so while the clock is wrong', async () => {
+    verdict = { status: 'private', keyring: 'k', fingerprint: 'F' };
+    mirror.answers.set(IN_RELEASE.path, { status: 200, body: fakeInRelease(textOf()), etag: '"e"' });
+    await serve(IN_RELEASE);
+    mirror.answers.set(IN_RELEASE.path, { status: 304 });
+    verdict = BAD;
+    await serve(IN_RELEASE);
+    expect(catalogue.inForce(IN_RELEASE)?.verdict.status).toBe('private');
+  });
+
   test('a 304 for an older copy than ours (the mirror fell back) is asked again without conditions', async () => {
     mirror.give(IN_RELEASE, fakeInRelease(textOf(SECOND)), SECOND);
     await serve(IN_RELEASE);
