@@ -223,11 +223,13 @@ export class Dialer {
   #dialDue(now: number): number {
     if (this.#dialling >= MAX_DIALLING) return Number.POSITIVE_INFINITY; // the end of one of them comes back here
     const ours = this.#host.swarms();
-    const wanted = ours.filter((swarm) => this.#host.wants(swarm));
+    let wanted: readonly string[] | undefined;
     const due = new Map<Candidate, number>();
     let nextMs = Number.POSITIVE_INFINITY;
     for (const candidate of this.#candidates.values()) {
       if (!candidate.isIdle || candidate.nextMs > now) continue;
+      // All peers are counted for it, and mostly nobody is due.
+      wanted ??= ours.filter((swarm) => this.#host.wants(swarm));
       if (!candidate.isGiven && candidate.pick(ours) === undefined)
         this.#forget(candidate); // of swarms we have left
       else if (candidate.isNear || candidate.pick(wanted) !== undefined)
@@ -238,7 +240,7 @@ export class Dialer {
       const candidate = first(due);
       due.delete(candidate);
       // Near ones come first, so whoever is left is a stranger, too.
-      const isDialled = this.#dial(candidate, candidate.pick(candidate.isNear ? ours : wanted), now);
+      const isDialled = this.#dial(candidate, candidate.pick(candidate.isNear ? ours : (wanted ?? [])), now);
       if (!isDialled) return Math.min(nextMs, now + 1_000 / STRANGERS_A_SECOND);
     }
     return nextMs;
