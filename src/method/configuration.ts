@@ -31,6 +31,26 @@ export class Configuration {
     return this.get('Acquire::ForceHash') || undefined;
   }
 
+  /** The most that may come in a second, bytes, of all files of this process; 0 = no limit. apt counts in KiB. */
+  dlLimit(scheme: PlainScheme): number {
+    return (this.#number('Dl-Limit', scheme) ?? 0) * 1024;
+  }
+
+  /** How long nothing may come, milliseconds; undefined where the operator says nothing of it. */
+  timeoutMs(scheme: PlainScheme): number | undefined {
+    const seconds = this.#number('Timeout', scheme);
+    return seconds === undefined || seconds === 0 ? undefined : seconds * 1000;
+  }
+
+  /** Of this method, else of the one that would fetch without us: what is said of http holds for https, too. */
+  #number(name: string, scheme: PlainScheme): number | undefined {
+    for (const of of ['debtorrent', scheme, 'http']) {
+      const text = this.get(`Acquire::${of}::${name}`);
+      if (text !== undefined && /^\d{1,9}$/.test(text)) return Number(text);
+    }
+    return undefined;
+  }
+
   /** Where the daemon listens; "none" when the operator wants apt to do without. */
   get daemon(): HostPort | 'none' {
     const text = this.get('Acquire::debtorrent::Proxy') ?? '';
@@ -39,6 +59,9 @@ export class Configuration {
     return parseHostPort(authority, DAEMON) ?? DAEMON;
   }
 }
+
+/** Of the URI without "debtorrent+". */
+export type PlainScheme = 'http' | 'https';
 
 const DAEMON: HostPort = { host: '127.0.0.1', port: 9988 };
 

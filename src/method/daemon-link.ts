@@ -6,6 +6,7 @@
  */
 import type { Clock } from '../lib/clock.ts';
 import { formatHostPort, type HostPort } from '../lib/host-port.ts';
+import type { TokenBucket } from '../lib/token-bucket.ts';
 
 /** An answer as the daemon gave it, not followed, not unpacked. */
 export interface Answer {
@@ -30,6 +31,16 @@ const DEAD_MS = 1_000;
 const REFUSED_AGAIN_MS = 400;
 /** A daemon that lives and is silent has a mirror that hangs: it should have said so by then. */
 const GIVE_UP_MS = 60_000;
+/** While we take nothing, as the limit has it, nobody is silent but we. */
+const REST_STEP_MS = 1_000;
+
+/** What apt's configuration says of every file. */
+export interface Terms {
+  /** How long a daemon that lives may send nothing. Default 60 s. */
+  readonly giveUpMs?: number | undefined;
+  /** For the files of all requests together. */
+  readonly bucket?: TokenBucket | undefined;
+}
 
 /** The daemon isn't there, or hangs. */
 export class DaemonGone extends Error {
@@ -57,17 +68,22 @@ export class DaemonLink {
   }
 
   /** Throws DaemonGone, here and while the body is read; other errors are a cut. */
-  async get(target: string, headers: Record<string, string>): Promise<Answer> {
-    const watch = new Watch(
-      this.#clock,
-      () => this.#isHealthy(),
-      () => this.#heard(),
-    );
+  async get(
+    target: string,
+    headers: Record<string, string>,
+    { giveUpMs = GIVE_UP_MS, bucket }: Terms = {},
+  ): Promise<Answer> {
+    const watch = new Watch({
+      clock: this.#clock,
+      giveUpMs,
+      isHealthy: () => this.#isHealthy(),
+      onHeard: () => this.#heard(),
+    });
     try {
       const response = await this.#request(target, headers, watch.signal);
       watch.heard();
       const { status, statusText, headers: fields } = response;
-      const body = watched(response, watch);
+      const body = watched(response, watch, (bytes) => this.#rest(bytes, watch, bucket));
       return { status, statusText, headers: fields, body, leave: () => watch.leave() };
     } catch (error) {
       watch.stop();
@@ -88,6 +104,15 @@ export class DaemonLink {
         }
         await new Promise<void>((resolve) => this.#clock.after(REFUSED_AGAIN_MS, resolve));
       }
+    }
+  }
+
+  /** As long as the limit has it after so many bytes. */
+  async #rest(bytes: number, watch: Watch, bucket: TokenBucket | undefined): Promise<void> {
+    for (let leftMs = bucket?.spend(bytes, this.#clock.nowMs()) ?? 0; leftMs > 0; leftMs -= REST_STEP_MS) {
+      const stepMs = Math.min(leftMs, REST_STEP_MS);
+      await new Promise<void>((resolve) => this.#clock.after(stepMs, resolve));
+      watch.rested();
     }
   }
 
@@ -144,11 +169,16 @@ export class DaemonLink {
   }
 }
 
-async function* watched(response: Response, watch: Watch): AsyncGenerator<Uint8Array> {
+async function* watched(
+  response: Response,
+  watch: Watch,
+  rest: (bytes: number) => Promise<void>,
+): AsyncGenerator<Uint8Array> {
   try {
     for await (const chunk of response.body ?? []) {
       watch.heard();
       yield chunk;
+      await rest(chunk.length);
     }
   } catch (error) {
     throw watch.signal.aborted ? watch.signal.reason : error;
@@ -157,20 +187,26 @@ async function* watched(response: Response, watch: Watch): AsyncGenerator<Uint8A
   }
 }
 
+interface WatchOptions {
+  readonly clock: Clock;
+  readonly giveUpMs: number;
+  readonly isHealthy: () => Promise<boolean>;
+  readonly onHeard: () => void;
+}
+
 /** Of one request: aborts it when the daemon is silent and not well. */
 class Watch {
   readonly #abort = new AbortController();
+  readonly #options: WatchOptions;
   readonly #clock: Clock;
-  readonly #isHealthy: () => Promise<boolean>;
-  readonly #onHeard: () => void;
   #heardMs: number;
   #stopped = false;
   #cancel: (() => void) | undefined;
 
-  constructor(clock: Clock, isHealthy: () => Promise<boolean>, onHeard: () => void) {
+  constructor(options: WatchOptions) {
+    const { clock } = options;
+    this.#options = options;
     this.#clock = clock;
-    this.#isHealthy = isHealthy;
-    this.#onHeard = onHeard;
     this.#heardMs = clock.nowMs();
     this.#look(SILENCE_MS);
   }
@@ -181,7 +217,12 @@ class Watch {
 
   heard(): void {
     this.#heardMs = this.#clock.nowMs();
-    this.#onHeard();
+    this.#options.onHeard();
+  }
+
+  /** It was us that took nothing. */
+  rested(): void {
+    this.#heardMs = this.#clock.nowMs();
   }
 
   /** Nothing more will come. */
@@ -204,11 +245,12 @@ class Watch {
     const silentMs = this.#clock.nowMs() - this.#heardMs;
     if (silentMs < SILENCE_MS) return this.#look(SILENCE_MS - silentMs);
     const wasHeardMs = this.#heardMs;
-    const isHealthy = await this.#isHealthy();
+    const isHealthy = await this.#options.isHealthy();
     if (this.#stopped) return;
     if (wasHeardMs !== this.#heardMs) this.#look(SILENCE_MS);
     else if (!isHealthy) this.#abort.abort(new DaemonGone('it does not answer'));
-    else if (silentMs > GIVE_UP_MS) this.#abort.abort(new Error('the daemon sends nothing any more'));
+    else if (silentMs > this.#options.giveUpMs)
+      this.#abort.abort(new Error('the daemon sends nothing any more'));
     else this.#look(SILENCE_MS);
   }
 }

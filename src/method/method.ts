@@ -5,9 +5,10 @@
  * root are gone; whatever goes wrong is said to apt and ends nothing else.
  */
 import type { Clock } from '../lib/clock.ts';
+import { TokenBucket } from '../lib/token-bucket.ts';
 import { capabilities, ended, log, type Outcome, started, status, warning } from './answers.ts';
 import { Configuration } from './configuration.ts';
-import { DaemonLink, type Fetch } from './daemon-link.ts';
+import { DaemonLink, type Fetch, type Terms } from './daemon-link.ts';
 import { fieldOf, type Garbled, type Message, MessageFramer } from './message.ts';
 import { Stage } from './stage.ts';
 import { Transfer } from './transfer.ts';
@@ -90,11 +91,24 @@ export class Method {
     const { daemon } = configuration;
     this.#link = daemon === 'none' ? undefined : new DaemonLink(daemon, clock, this.#parts.fetch);
     if (daemon === 'none') this.#powerless ??= 'Acquire::debtorrent::Proxy says so';
+    this.#configuration = configuration;
     // Then apt wants a hash of its own choice, and counts it itself.
     this.#tellsHash = configuration.forcedHash === undefined;
   }
 
   #tellsHash = true;
+  #configuration = new Configuration();
+  /** All files of a process are of one scheme and host. */
+  #terms: Terms | undefined;
+
+  #termsOf({ plainUri }: WantedFile): Terms {
+    const scheme = plainUri.startsWith('https:') ? 'https' : 'http';
+    this.#terms ??= {
+      giveUpMs: this.#configuration.timeoutMs(scheme),
+      bucket: new TokenBucket(this.#configuration.dlLimit(scheme), this.#parts.clock.nowMs()),
+    };
+    return this.#terms;
+  }
 
   #acquire(message: Message): void {
     const file = wantedFile(message);
@@ -127,7 +141,7 @@ export class Method {
       outcome = { kind: 'redirect', why: this.#powerless ?? 'no daemon' };
     } else {
       const pause = (ms: number) => new Promise<void>((resolve) => clock.after(ms, resolve));
-      item.transfer = new Transfer(item.file, this.#link, pause);
+      item.transfer = new Transfer(item.file, { link: this.#link, terms: this.#termsOf(item.file), pause });
       outcome = await item.transfer.run();
     }
     item.outcome = outcome;

@@ -5,7 +5,7 @@
  * with us ends in a redirect, unless it is a Release and the daemon lives.
  */
 import type { Outcome } from './answers.ts';
-import { type Answer, DaemonGone, type DaemonLink } from './daemon-link.ts';
+import { type Answer, DaemonGone, type DaemonLink, type Terms } from './daemon-link.ts';
 import { leftOver, remove, TargetFile } from './target-file.ts';
 import type { WantedFile } from './wanted-file.ts';
 
@@ -26,12 +26,17 @@ export class Transfer {
   readonly file: WantedFile;
   readonly progress: Progress = { isGrowing: false };
   readonly #link: DaemonLink;
+  readonly #terms: Terms;
   readonly #pause: (ms: number) => Promise<void>;
   #open: TargetFile | undefined;
 
-  constructor(file: WantedFile, link: DaemonLink, pause: (ms: number) => Promise<void>) {
+  constructor(
+    file: WantedFile,
+    { link, terms, pause }: { link: DaemonLink; terms: Terms; pause: (ms: number) => Promise<void> },
+  ) {
     this.file = file;
     this.#link = link;
+    this.#terms = terms;
     this.#pause = pause;
   }
 
@@ -79,7 +84,7 @@ export class Transfer {
     const from = isTooMuch ? undefined : left;
     let answer: Answer;
     try {
-      answer = await this.#link.get(target, this.#headers(from));
+      answer = await this.#link.get(target, this.#headers(from), this.#terms);
     } catch (error) {
       if (error instanceof DaemonGone) throw error;
       return `cut: ${(error as Error).message}`;

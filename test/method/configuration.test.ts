@@ -33,4 +33,18 @@ describe('Configuration', () => {
     expect(configured('APT::Sandbox::User=').sandboxUser).toBeUndefined();
     expect(new Configuration().forcedHash).toBeUndefined();
   });
+
+  test('limit and patience: of this method, else as for the method that would fetch without us', () => {
+    const none = configured();
+    expect([none.dlLimit('http'), none.timeoutMs('https')]).toEqual([0, undefined]);
+    const http = configured('Acquire::http::Dl-Limit=70', 'Acquire::http::Timeout=120');
+    expect([http.dlLimit('http'), http.dlLimit('https')]).toEqual([71_680, 71_680]);
+    expect([http.timeoutMs('http'), http.timeoutMs('https')]).toEqual([120_000, 120_000]);
+    const both = configured('Acquire::http::Dl-Limit=70', 'Acquire::https::Dl-Limit=0');
+    expect([both.dlLimit('http'), both.dlLimit('https')]).toEqual([71_680, 0]);
+    const ours = configured('Acquire::debtorrent::Dl-Limit=5', 'Acquire::http::Dl-Limit=70');
+    expect(ours.dlLimit('http')).toBe(5120);
+    const senseless = configured('Acquire::http::Dl-Limit=much', 'Acquire::http::Timeout=0');
+    expect([senseless.dlLimit('http'), senseless.timeoutMs('http')]).toEqual([0, undefined]);
+  });
 });

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test';
+import { TokenBucket } from '../../src/lib/token-bucket.ts';
 import { DaemonGone, DaemonLink, type Fetch } from '../../src/method/daemon-link.ts';
 import { VirtualClock } from '../fixtures/virtual-clock.ts';
 import { errorOf } from '../fixtures/world.ts';
@@ -140,5 +141,28 @@ describe('DaemonLink', () => {
     const error = await errorOf(link.get('/x', {}));
     expect(error).not.toBeInstanceOf(DaemonGone);
     expect(link.isThere).toBe(true);
+  });
+
+  test('a limit holds for all files together, and resting for it is nobody’s silence', async () => {
+    const { link, clock } = played(() => new Response(new Uint8Array(200_000)));
+    const bucket = new TokenBucket(2000, clock.nowMs());
+    const startedMs = clock.nowMs();
+    const read = async () => textOf((await link.get('/x', {}, { bucket })).body);
+    const texts = await clock.until(Promise.all([read(), read()]), 400_000);
+    expect(texts.map((text) => text.length)).toEqual([200_000, 200_000]);
+    const seconds = (clock.nowMs() - startedMs) / 1000;
+    expect(seconds).toBeGreaterThan(180);
+    expect(seconds).toBeLessThan(210);
+    expect(clock.pending).toBe(0);
+  });
+
+  test('a daemon that lives and sends nothing is waited for as long as the operator says', async () => {
+    const { link, clock } = played((path, init) =>
+      path === '/healthz' ? new Response('ok') : never(init.signal),
+    );
+    const startedMs = clock.nowMs();
+    const error = await clock.until(errorOf(link.get('/x', {}, { giveUpMs: 10_000 })));
+    expect(error.message).toContain('sends nothing any more');
+    expect((clock.nowMs() - startedMs) / 1000).toBeLessThan(14);
   });
 });
