@@ -173,9 +173,11 @@ function handThrough(
   });
 }
 
-/** Nothing about it is anybody's own: no credentials, no query. */
+/**
+ * Nothing about it is anybody's own: no credentials, no query. Proxy-Authorization (a name and password in the URL of the
+ * proxy) is for us, who ask for none, and goes no further: the server's answer can't depend on it (RFC 9110 §11.7.2).
+ */
 function isOrdinary({ request }: Exchange, { query, userinfo }: FileTarget): boolean {
   const { authorization, cookie } = request.headers;
-  const proxyAuthorization = request.headers['proxy-authorization'];
-  return [query, userinfo, authorization, cookie, proxyAuthorization].every((value) => value === undefined);
+  return [query, userinfo, authorization, cookie].every((value) => value === undefined);
 }
