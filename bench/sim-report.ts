@@ -63,9 +63,9 @@ export function reportCrowds({ records }: BenchResult<CrowdFigures>): string {
     seconds(r.slowestMs),
     seconds(r.aloneMedianMs),
     seconds(r.aloneSlowestMs),
-    String(r.slower),
+    r.slower.toLocaleString('en-US'),
     `${r.worstRatio.toFixed(2)} ×`,
-    seconds(r.worstLossMs),
+    r.worstLossMs > 0 ? seconds(r.worstLossMs) : '–',
     percent(r.protocolShare),
   ]);
   const headers = ['what', 'nodes', 'copies', 'from mirror', 'least', 'median', 'slowest', 'alone: median'];

@@ -14,7 +14,7 @@ export interface Panel {
 }
 
 const COLOURS = ['#2563eb', '#dc2626', '#059669', '#d97706', '#7c3aed', '#0891b2', '#64748b', '#be185d'];
-const PANEL = { width: 460, height: 380, left: 62, right: 14, top: 34, bottom: 118 } as const;
+const PANEL = { width: 460, height: 380, left: 62, right: 26, top: 34, bottom: 118 } as const;
 
 const PANELS_A_ROW = 2;
 
@@ -88,7 +88,8 @@ function axis(values: readonly number[]): { ticks: number[]; part: (value: numbe
   const from = Math.floor(Math.log(low) / Math.log(base) + 1e-9);
   const to = Math.ceil(Math.log(high) / Math.log(base) - 1e-9);
   const ticks = Array.from({ length: to - from + 1 }, (_, i) => base ** (from + i));
-  const part = (value: number) => (Math.log(Math.max(value, low)) / Math.log(base) - from) / (to - from);
+  const part = (value: number) =>
+    (Math.log(Math.max(value, base ** from)) / Math.log(base) - from) / (to - from);
   return { ticks, part };
 }
 

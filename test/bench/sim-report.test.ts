@@ -101,6 +101,23 @@ test('resultsOfNewestCommit() takes the runs of one commit and seed together', a
   expect(resultsOfNewestCommit('apt')).toBeUndefined();
 });
 
+test('reportCrowds() names no loss where nobody loses', () => {
+  const text = reportCrowds({ ...RESULT, records: [{ ...FIGURES, slower: 0, worstLossMs: -130 }] });
+  expect(text).toEndWith('| 0 | 1.52 × | – | 1.8 % |');
+});
+
+test('drawPanels() puts every label where its value is', () => {
+  const points = [
+    [2, 1],
+    [16, 40],
+  ] as const;
+  const svg = drawPanels([{ title: 'one', xLabel: 'x', yLabel: 'y', curves: [{ name: 'curve', points }] }]);
+  const at = (pattern: RegExp) => Number(pattern.exec(svg)?.[1]);
+  expect(at(/<text x="([\d.]+)" [^>]*>2<\/text>/)).toBe(at(/<circle cx="([\d.]+)"/));
+  expect(at(/<text x="([\d.]+)" [^>]*>16<\/text>/)).toBe(at(/.*<circle cx="([\d.]+)"/s));
+  expect(at(/<text [^>]*y="([\d.]+)" [^>]*>1<\/text>/) - 4).toBe(at(/<circle cx="[\d.]+" cy="([\d.]+)"/));
+});
+
 test('drawPanels() puts two in a row, and every point within its panel', () => {
   const panel = { title: 'one', xLabel: 'x', yLabel: 'y' };
   const points = [
