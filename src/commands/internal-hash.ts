@@ -33,16 +33,29 @@ export async function runInternalHash(): Promise<number> {
   const buffer = new Uint8Array(READ_BYTES);
   const out = Bun.stdout.writer();
   const answer = (value: HashFileAnswer) => out.write(`${JSON.stringify(value)}\n`);
-  for await (const line of linesOf(Bun.stdin.stream())) {
-    const order = JSON.parse(line) as HashFileOrder;
-    try {
-      answer({ record: hashFile(order, buffer, (doneBytes) => answer({ doneBytes })) });
-    } catch (error) {
-      answer({ path: order.path, error: (error as Error).message });
+  try {
+    for await (const line of linesOf(Bun.stdin.stream())) {
+      answer(answerTo(JSON.parse(line) as HashFileOrder, buffer, (doneBytes) => answer({ doneBytes })));
+      await out.flush();
     }
-    await out.flush();
+    return 0;
+  } catch (error) {
+    // Whom we worked for is gone.
+    if ((error as NodeJS.ErrnoException).code === 'EPIPE') return 1;
+    throw error;
   }
-  return 0;
+}
+
+function answerTo(
+  order: HashFileOrder,
+  buffer: Uint8Array,
+  onProgress: (doneBytes: number) => void,
+): HashFileAnswer {
+  try {
+    return { record: hashFile(order, buffer, onProgress) };
+  } catch (error) {
+    return { path: order.path, error: (error as Error).message };
+  }
 }
 
 /** Throws when it can't be read, or changes meanwhile. */

@@ -1,6 +1,6 @@
 /**
  * What was found out about the files of a pool, kept between runs, so that only files that changed are read again. One line
- * of JSON a file, appended as it is known: a run that is cut off has lost nothing but its last line. A file is taken for
+ * of JSON a file, appended as it is known: a run that is cut off has lost a second's work. A file is taken for
  * unchanged while size, time of change (nanoseconds) and inode are the same. Lines that can't be read are passed over:
  * their files are hashed again.
  */
@@ -26,8 +26,9 @@ export interface HashRecord extends FileMark {
 }
 
 const HEADER = '{"debtorrent":"hashes","version":1}';
-/** Lines are written in batches of this many. */
+/** Lines are written in batches of this many, or when the oldest is so old: a run that is cut off loses no more. */
 const BATCH = 256;
+const FLUSH_MS = 1000;
 
 export class KeptHashes implements Disposable {
   readonly #path: string;
@@ -39,6 +40,7 @@ export class KeptHashes implements Disposable {
   /** Its last line was cut off. */
   #isTorn = false;
   #pending: string[] = [];
+  #flushedMs = performance.now();
 
   constructor(path: string) {
     this.#path = path;
@@ -65,11 +67,12 @@ export class KeptHashes implements Disposable {
     this.#records.set(record.path, record);
     this.#pending.push(JSON.stringify(record));
     this.#lines += 1;
-    if (this.#pending.length >= BATCH) this.flush();
+    if (this.#pending.length >= BATCH || performance.now() - this.#flushedMs > FLUSH_MS) this.flush();
   }
 
   /** Throws where it can't be written. */
   flush(): void {
+    this.#flushedMs = performance.now();
     if (this.#pending.length === 0) return;
     const lines = `${this.#pending.join('\n')}\n`;
     this.#pending = [];

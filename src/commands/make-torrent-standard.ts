@@ -8,7 +8,13 @@ import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { log } from '../lib/log.ts';
 import { formatMagnet } from '../torrent/magnet.ts';
-import { makeStandardTorrent, type SourceFile, type TorrentKind } from '../torrent/make-standard.ts';
+import {
+  makeStandardTorrent,
+  type SourceFile,
+  type StandardOptions,
+  type StandardTorrent,
+  type TorrentKind,
+} from '../torrent/make-standard.ts';
 import { type HashRecord, hashesOf } from './make-torrent-hashes.ts';
 import type { PoolFile } from './make-torrent-pool.ts';
 import type { TorrentGroup } from './make-torrent-split.ts';
@@ -57,7 +63,7 @@ export function writeStandardTorrents(plan: StandardPlan): WrittenTorrent[] {
     if (bytes === 0) continue;
     const file = freeName([label, stem.replaceAll('/', '-')].filter((part) => part !== '').join('-'), taken);
     const { name, below, webSeeds } = placeOf(there[0] as PoolFile, plan);
-    const made = makeStandardTorrent({
+    const made = make(file, {
       kind: plan.kind,
       name,
       pieceLength,
@@ -88,6 +94,15 @@ export function writeStandardTorrents(plan: StandardPlan): WrittenTorrent[] {
   const list = { version: 1, torrents: written };
   writeAtomically(listFile, Buffer.from(`${JSON.stringify(list, null, 2)}\n`), true);
   return written;
+}
+
+/** Throws naming the torrent that can't be made. */
+function make(file: string, options: StandardOptions): StandardTorrent {
+  try {
+    return makeStandardTorrent(options);
+  } catch (cause) {
+    throw new Error(`could not make ${file}: ${(cause as Error).message}`, { cause });
+  }
 }
 
 function sourceFile(

@@ -17,10 +17,9 @@ import type { TorrentKind } from '../torrent/make-standard.ts';
 import { Pieces } from '../torrent/pieces.ts';
 import type { IdentityFlags } from './make-torrent-identity.ts';
 import { type PlannedDtorrent, plainName, planDtorrents } from './make-torrent-plan.ts';
-import { type PoolFile, type PoolOutcome, poolRoot, readPool } from './make-torrent-pool.ts';
+import type { PoolFile, PoolOutcome } from './make-torrent-pool.ts';
 import { asJson, describeAll, type Summary } from './make-torrent-report.ts';
 import { splitFiles, type TorrentGroup } from './make-torrent-split.ts';
-import { writeStandardTorrents } from './make-torrent-standard.ts';
 import { readIndexFiles } from './read-index-files.ts';
 import { repeatedFlag } from './repeated-flag.ts';
 import { writeAtomically } from './write-atomically.ts';
@@ -207,7 +206,8 @@ async function make(options: MakeTorrentOptions): Promise<number> {
     writeAtomically(plan.out, made.bytes, force);
     summaries.push({ out: plan.out, made, plan, passedOver });
   }
-  const torrents = read?.standard && writeStandardTorrents(read.standard);
+  const torrents =
+    read?.standard && (await import('./make-torrent-standard.ts')).writeStandardTorrents(read.standard);
   const print = options.print ?? ((line: string) => process.stdout.write(`${line}\n`));
   print(
     json
@@ -232,6 +232,8 @@ async function readList(plan: PlannedDtorrent): Promise<List> {
 
 /** Reads the pool, and plans the standard torrents, whose pieces decide how it is read. */
 async function readFiles(pool: string, lists: readonly List[], options: MakeTorrentOptions) {
+  // Loaded only when it is used, as is what writes standard torrents.
+  const { poolRoot, readPool } = await import('./make-torrent-pool.ts');
   const root = poolRoot(pool);
   const files = filesOf(lists);
   const [first] = lists as [List];

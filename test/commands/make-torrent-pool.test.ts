@@ -1,6 +1,15 @@
 /** make-torrent with a pool: what becomes of files that are there, missing, wrong and changed. Children are this program's. */
 import { describe, expect, test } from 'bun:test';
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { type MakeTorrentOptions, runMakeTorrent } from '../../src/commands/make-torrent.ts';
@@ -12,6 +21,7 @@ import { decodeDtorrent } from '../../src/torrent/dtorrent.ts';
 import { FileHasher } from '../../src/torrent/file-hasher.ts';
 import { parseMagnet } from '../../src/torrent/magnet.ts';
 import { parseMetainfo } from '../../src/torrent/metainfo.ts';
+import { eventually } from '../fixtures/eventually.ts';
 import { tempDir } from '../fixtures/temp-dir.ts';
 import { errorOf } from '../fixtures/world.ts';
 import { sampleFile } from '../torrent/naive-tree.ts';
@@ -147,6 +157,28 @@ describe('make-torrent --pool', () => {
     expect(statSync(archive.at('out/torrents/example-bookworm-amd64.torrent')).mtimeMs).toBeGreaterThan(
       written,
     );
+  });
+
+  test('takes up where a run was killed', async () => {
+    using archive = new Archive();
+    const paths = Array.from({ length: 700 }, (_, i) => `pool/main/m/m${i}/m${i}_1_all.deb`);
+    for (const path of paths) {
+      archive.files.set(path, Buffer.from(path));
+      archive.write(path, Buffer.from(path));
+    }
+    archive.index(paths);
+    const state = archive.at('state');
+    const flags = ['--pool', archive.at(''), '--state', state, '--out', archive.at('out.dtorrent')];
+    const child = Bun.spawn([...COMMAND, 'make-torrent', archive.at('dists'), ...flags], {
+      stdio: ['ignore', 'ignore', 'inherit'],
+    });
+    await eventually('some are kept', () => existsSync(state) && readFileSync(state).length > 1000);
+    child.kill('SIGKILL');
+    await child.exited;
+    const kept = new Set(readFileSync(state, 'utf8').match(/"path":"[^"]*"(?=.*\n)/g)).size;
+    expect(kept).toBeGreaterThan(0);
+    const { json } = await archive.make({ state });
+    expect(json.pool).toMatchObject({ files: 700, readFiles: 700 - kept });
   });
 
   test('a torrent that is no longer made is removed, one that nobody here made is not', async () => {
