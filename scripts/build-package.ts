@@ -43,7 +43,11 @@ export async function buildPackage({ into, arch, compressor }: BuildPackageOptio
       '-d',
       ...(arch === undefined ? [] : [`-a${arch}`]),
     ];
-    const env = { ...process.env, ...(compressor !== undefined && { DPKG_DEB_COMPRESSOR_TYPE: compressor }) };
+    const env = {
+      ...process.env,
+      ...(arch !== undefined && { DEB_BUILD_OPTIONS: 'nocheck' }),
+      ...(compressor !== undefined && { DPKG_DEB_COMPRESSOR_TYPE: compressor }),
+    };
     const child = Bun.spawn(command, { cwd: source, env, stdio: ['ignore', 'pipe', 'pipe'] });
     const [stdout, stderr, code] = await Promise.all([
       new Response(child.stdout).text(),
