@@ -111,21 +111,21 @@ export class Refresh {
     let isBehind = false;
     try {
       const kept = this.#catalogue.kept(at);
-      const holds = kept !== undefined && this.#stillHolds(at);
-      if (holds && this.#goesWithCopy(at)) return asOutcome(kept);
+      const ours = this.#stillHolds(at) ? this.#ours(at, kept) : undefined;
+      if (ours && this.#goesWithCopy(at)) return ours;
       let heardMs: number | undefined;
       const fetching = this.#fetch(at, kept, () => {
         heardMs = this.#clock.nowMs();
       });
-      const fetched = await (holds ? this.#patience.wait(at.host, fetching, () => heardMs) : fetching);
-      if (holds && fetched === undefined) {
+      const fetched = await (ours ? this.#patience.wait(at.host, fetching, () => heardMs) : fetching);
+      if (ours && fetched === undefined) {
         isBehind = true;
         void this.#takeLate(at, kept, fetching).finally(ended);
       }
       if (fetched !== undefined && !(fetched instanceof UnavailableError))
         return await this.#take(at, kept, fetched);
       const why = fetched?.message ?? 'the mirror has not answered yet';
-      if (holds) return this.#fromCopy(at, kept, why);
+      if (ours) return this.#instead(at, ours, why);
       throw new UnavailableError(`could not refresh ${locationName(at)}: ${why}`, {
         cause: fetched,
         timedOut: fetched?.timedOut ?? false,
@@ -170,7 +170,11 @@ export class Refresh {
   }
 
   /** The mirror's word, when clients were told something else: for who asks next. Never rejects. */
-  async #takeLate(at: Location, kept: Copy, fetching: Promise<Outcome | UnavailableError>): Promise<void> {
+  async #takeLate(
+    at: Location,
+    kept: Copy | undefined,
+    fetching: Promise<Outcome | UnavailableError>,
+  ): Promise<void> {
     try {
       const fetched = await fetching;
       // Not where those who were given the copy will ask for its signature, or for indexes by plain names.
@@ -183,13 +187,24 @@ export class Refresh {
     }
   }
 
-  #fromCopy(at: Location, kept: Copy, why: string): Outcome {
+  /** Our copy; where there is a Release with its signature instead of an InRelease, that there is none. */
+  #ours(at: Location, kept: Copy | undefined): Outcome | undefined {
+    // It may have had one before the Release in force: a copy of that is out of date.
+    const isLacking =
+      releasePlace(at)?.name === 'InRelease' && this.#catalogue.inForce(at)?.form === 'Release';
+    if (!isLacking) return kept && asOutcome(kept);
+    const body = Buffer.from('the mirror had none when it was last heard\n');
+    return { status: 404, body, validators: {}, contentType: 'text/plain' };
+  }
+
+  #instead(at: Location, ours: Outcome, why: string): Outcome {
+    if (ours.status !== 200) return ours;
     const isNews = this.#catalogue.inForce(at)?.isStale === false;
     this.#count(at, 'stale');
     const text = `archive: ${quoteRemote(locationName(at), 200)} is served from our copy: ${quoteRemote(why, 200)}`;
     if (isNews) log.warn(text);
     else log.debug(text);
-    return asOutcome(kept);
+    return ours;
   }
 
   /** A signature whose Release was given from our copy. */

@@ -519,6 +519,36 @@ describe('Refresh.serve() when the mirror is ill', () => {
     expect(catalogue.inForce(at)).toMatchObject({ verdict: PUBLIC });
   });
 
+  test('an InRelease that the mirror has not got is missing while it is silent, too: so its Release and signature are asked for', async () => {
+    const named = (name: string) => locationOf(`apt.example.org/debian/dists/x/${name}`);
+    const [inRelease, release, gpg] = [named('InRelease'), named('Release'), named('Release.gpg')];
+    mirror.give(release, textOf());
+    mirror.give(gpg, 'signature');
+    for (const at of [inRelease, release, gpg]) await serve(at);
+    mirror.hangs = 'head';
+    const missing = serve(inRelease);
+    await settled();
+    clock.advance(1500);
+    expect((await missing).status).toBe(404);
+    const copy = serve(release);
+    await settled();
+    clock.advance(50);
+    expect((await copy).status).toBe(200);
+    expect((await serve(gpg)).status).toBe(200);
+    expect(counts.stale).toBe(1);
+  });
+
+  test('nor is one given that it had before the Release in force', async () => {
+    mirror.answers.delete(IN_RELEASE.path);
+    mirror.give(RELEASE, textOf(SECOND), SECOND);
+    mirror.give(SIGNATURE, 'signature');
+    for (const at of [IN_RELEASE, RELEASE, SIGNATURE]) await serve(at);
+    expect(catalogue.inForce(IN_RELEASE)?.form).toBe('Release');
+    mirror.failure = new UnavailableError('refused');
+    expect((await serve(IN_RELEASE)).status).toBe(404);
+    expect((await serve(RELEASE)).status).toBe(200);
+  });
+
   test('without a copy that holds it is waited for to the end', async () => {
     mirror.hangs = 'head';
     const failed = errorOf(serve(locationOf(`${DIST}-updates/InRelease`)));
