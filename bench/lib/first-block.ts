@@ -26,6 +26,7 @@ function isGiven(
   { key, sizeBytes }: { key: Sha256; sizeBytes: number },
 ): Promise<boolean> {
   const given = Promise.withResolvers<boolean>();
+  let timer: Timer | undefined;
   peer.onClosed = () => given.resolve(false);
   peer.onMessage = (message) => {
     if (message.type === 'extended' && message.id === 0) {
@@ -40,13 +41,14 @@ function isGiven(
     if (entry === undefined) return;
     const length = Math.min(BLOCK_BYTES, sizeBytes);
     peer.send(encodeInterested(), encodeRequest({ index: entry.firstPiece, begin: 0, length }));
-    const timer = setInterval(() => {
-      if (peer.pieces.length === 0) return;
-      clearInterval(timer);
-      given.resolve(true);
+    timer ??= setInterval(() => {
+      if (peer.pieces.length > 0) given.resolve(true);
     }, 1);
   };
   peer.handshake(swarm);
   peer.extendedHandshake();
-  return given.promise.finally(() => peer.link.close('done'));
+  return given.promise.finally(() => {
+    clearInterval(timer);
+    peer.link.close('done');
+  });
 }

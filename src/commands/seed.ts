@@ -59,6 +59,8 @@ export interface SeedCommand {
 }
 
 const PROGRESS_MS = 60_000;
+/** Peers that wait for what is known already go first. */
+const FIRST_LOOK_MS = 1_000;
 
 /** Resolves with the exit code when it has ended. Throws UsageError, ConfigError, or Error with what to do. */
 export async function runSeed({ args, rawArgs }: SeedCommand): Promise<number> {
@@ -71,9 +73,13 @@ export async function runSeed({ args, rawArgs }: SeedCommand): Promise<number> {
   await using seed = await startSeed(settings, { directory: args.directory, ...(base && { base }) });
   greet(seed, settings, args.directory);
   process.on('SIGHUP', () => void seed.look().then(() => sayFiles(seed)));
-  void seed.look().then(() => sayProgress(seed));
+  const firstLook = setTimeout(
+    () => void seed.look().then(() => sayProgress(seed)),
+    seed.tree.store.totals().files > 0 ? FIRST_LOOK_MS : 0,
+  );
 
   const signal = await stop.promise;
+  clearTimeout(firstLook);
   log.info(`${signal}: stopping`);
   for (const again of ['SIGINT', 'SIGTERM'] as const) process.once(again, () => process.exit(1));
   return 0;
