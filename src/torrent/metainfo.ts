@@ -5,10 +5,8 @@
  * limit, and what is refused is said. Not decided here: what of it to fetch, and where to put it.
  * Throws ProtocolError only. Pure. Source: BEP 3, 9, 12, 19, 27, 47, 52.
  */
-import { decodeDict, isDict } from '../bencode/decode.ts';
 import { findBytes, findDict, findInt, findText, getBytes, getInt, getText } from '../bencode/fields.ts';
-import { type Limits, scan } from '../bencode/scan.ts';
-import { rawValue } from '../bencode/slice.ts';
+import { decodeShallow } from '../bencode/shallow.ts';
 import { type BDict, type BValue, keyFromBytes } from '../bencode/value.ts';
 import { ProtocolError } from '../lib/errors.ts';
 import { type InfoHash, type InfoHashV2, infoHashOf, infoHashV2Of, shortInfoHash } from './info-hash.ts';
@@ -59,7 +57,10 @@ export interface Metainfo extends TorrentInfo {
 export const TORRENT_MAX_BYTES = 32 << 20;
 /** Lists, dictionaries, texts and numbers in one .torrent. */
 const MAX_ITEMS = 2_000_000;
+/** In one value but the files: `piece layers` has one a file. */
+const MAX_BUILT_ITEMS = 200_000;
 const MAX_DEPTH = 56;
+const DICT = 0x64;
 export const PIECE_MIN_BYTES = 1024;
 export const PIECE_MAX_BYTES = 128 << 20;
 /** A bitfield of 512 KiB. */
@@ -69,20 +70,23 @@ const URL_MAX_CHARS = 2048;
 const REMARK_MAX_BYTES = 4096;
 const SHA1_BYTES = 20;
 
-const LIMITS: Limits = { maxBytes: TORRENT_MAX_BYTES, maxDepth: MAX_DEPTH, maxItems: MAX_ITEMS };
+const LIMITS = {
+  maxBytes: TORRENT_MAX_BYTES,
+  maxDepth: MAX_DEPTH,
+  maxItems: MAX_ITEMS,
+  maxBuiltItems: MAX_BUILT_ITEMS,
+};
 /** Outside `info`, over which nothing is computed, some programs write keys as they come. */
-const OUTER_LIMITS: Limits = { ...LIMITS, anyKeyOrder: true };
+const OUTER_LIMITS = { ...LIMITS, anyKeyOrder: true };
 
 /** Reads a .torrent. Byte strings are views of `bytes`. */
 export function parseMetainfo(bytes: Uint8Array): Metainfo {
   return refusing('torrent', () => {
-    const raw = rawValue(bytes, 'info', OUTER_LIMITS);
+    const { dict, raw: parts } = decodeShallow(bytes, new Set(['info']), OUTER_LIMITS);
+    const raw = parts.get('info');
     if (raw === undefined) throw new ProtocolError('"info" is missing');
-    scan(raw, LIMITS);
-    const dict = decodeDict(bytes, OUTER_LIMITS);
-    const info = dict.info as BValue;
-    if (!isDict(info)) throw new ProtocolError('"info" is not a dictionary');
-    const torrent = readInfo(info, raw);
+    if (raw[0] !== DICT) throw new ProtocolError('"info" is not a dictionary');
+    const torrent = readInfo(raw);
     const layers = findDict(dict, 'piece layers') ?? {};
     const createdAt = dict['creation date'];
     return {
@@ -102,7 +106,7 @@ export function parseMetainfo(bytes: Uint8Array): Metainfo {
 /** Reads an `info` dictionary that came alone: no layers, trackers or web seeds. Its info-hash is the caller's to compare. */
 export function parseInfo(raw: Uint8Array): Metainfo {
   return refusing('info dictionary', () => ({
-    ...readInfo(decodeDict(raw, LIMITS), raw),
+    ...readInfo(raw),
     layers: new Map(),
     trackers: [],
     webSeeds: [],
@@ -130,7 +134,9 @@ function refusing<T>(what: string, read: () => T): T {
   }
 }
 
-function readInfo(info: BDict, raw: Uint8Array): TorrentInfo {
+function readInfo(raw: Uint8Array): TorrentInfo {
+  const { dict: info, raw: parts } = decodeShallow(raw, new Set(['files', 'file tree']), LIMITS);
+  const source = { info, files: parts.get('files'), tree: parts.get('file tree') };
   const version = findInt(info, 'meta version');
   if (version !== undefined && version !== 2) {
     throw new ProtocolError(
@@ -138,15 +144,14 @@ function readInfo(info: BDict, raw: Uint8Array): TorrentInfo {
     );
   }
   const isV2 = version === 2;
-  if (!isV2 && Object.hasOwn(info, 'file tree'))
-    throw new ProtocolError('"file tree" without "meta version"');
-  const hasV1Files = ['length', 'files'].some((key) => Object.hasOwn(info, key));
+  if (!isV2 && source.tree !== undefined) throw new ProtocolError('"file tree" without "meta version"');
+  const hasV1Files = source.files !== undefined || Object.hasOwn(info, 'length');
   const isV1 = !isV2 || Object.hasOwn(info, 'pieces') || hasV1Files;
 
   const name = checkComponent(findText(info, 'name.utf-8') ?? getText(info, 'name'), '"name"');
   const pieceLength = readPieceLength(info, isV2);
-  const v1 = isV1 ? readV1Files(info, name, pieceLength) : undefined;
-  const v2 = isV2 ? readV2Files(info, name, pieceLength, Object.hasOwn(info, 'files')) : undefined;
+  const v1 = isV1 ? readV1Files(source, name, pieceLength) : undefined;
+  const v2 = isV2 ? readV2Files(source, name, pieceLength) : undefined;
   const { files, endOffset, symlinks } =
     v1 && v2 ? bothHalves(v1, v2, pieceLength) : ((v1 ?? v2) as FileList);
 

@@ -2,9 +2,9 @@
  * The files that an `info` dictionary states, from either of its halves: v1's `length` or `files` (BEP 3, BEP 47) and
  * v2's `file tree` (BEP 52), in their order, with where each begins in the space that the pieces divide. Padding is told
  * apart by its attribute (or BitComet's name), symbolic links hold no bytes and are left out and counted: nothing here
- * ever makes one. What hostile names may do is torrent-path.ts's. Throws ProtocolError. Pure.
+ * ever makes one. Lists and trees are walked through as they came, a file at a time. What hostile names may do is torrent-path.ts's. Throws ProtocolError. Pure.
  */
-import { isDict } from '../bencode/decode.ts';
+import { decodeDict } from '../bencode/decode.ts';
 import {
   asText,
   findBytes,
@@ -15,7 +15,9 @@ import {
   getInt,
   getList,
 } from '../bencode/fields.ts';
-import { type BDict, type BValue, keyToBytes } from '../bencode/value.ts';
+import type { Limits } from '../bencode/scan.ts';
+import { items, keyAt, valueAt } from '../bencode/shallow.ts';
+import { type BDict, keyToBytes } from '../bencode/value.ts';
 import { ProtocolError } from '../lib/errors.ts';
 import { quoteRemote } from '../lib/quote-remote.ts';
 import { HASH_BYTES } from './merkle.ts';
@@ -43,6 +45,11 @@ export interface FileList {
 
 /** Most files of a torrent, padding not counted; clients cope with some thousands. */
 export const MAX_FILES = 100_000;
+/** One file's own dictionary: a path, a few numbers and what other programs add. */
+const FILE_LIMITS: Limits = { maxBytes: 64 * 1024, maxDepth: 8, maxItems: 256 };
+const LIST = 0x6c;
+const DICT = 0x64;
+const END = 0x65;
 const BITCOMET_PADDING = '_____padding_file_';
 
 /** Adds files up, in one order or the other. */
@@ -94,20 +101,27 @@ class FileListBuilder {
   }
 }
 
+/** What is read of an `info` dictionary: its `files` and `file tree` raw, as they came. */
+export interface FilesSource {
+  readonly info: BDict;
+  readonly files: Uint8Array | undefined;
+  readonly tree: Uint8Array | undefined;
+}
+
 /** Of the v1 half. `name` is checked. */
-export function readV1Files(info: BDict, name: string, pieceLength: number): FileList {
+export function readV1Files({ info, files }: FilesSource, name: string, pieceLength: number): FileList {
   const builder = new FileListBuilder(pieceLength);
-  const list = findList(info, 'files');
   const sizeBytes = findInt(info, 'length');
-  if (list === undefined) {
+  if (files === undefined) {
     if (sizeBytes === undefined) throw new ProtocolError('neither "length" nor "files" is there');
     if (hasAttribute(info, 'l')) throw new ProtocolError('a symbolic link as the only file');
     builder.add([name], sizeBytes);
     return builder.list;
   }
   if (sizeBytes !== undefined) throw new ProtocolError('both "length" and "files" are there');
-  for (const item of list) {
-    const file = asDict(item, 'files');
+  if (files[0] !== LIST) throw new ProtocolError('"files" is not a list');
+  for (const item of items(files)) {
+    const file = decodeFile(item, 'files');
     if (hasAttribute(file, 'l')) {
       builder.addSymlink(findInt(file, 'length') ?? 0);
       continue;
@@ -130,29 +144,43 @@ export function readV1Files(info: BDict, name: string, pieceLength: number): Fil
  * Of the v2 half. `name` is checked. A tree of one file at its top is that file; any other, and one that stands beside
  * v1's `files` (`isFolder`), lies below the torrent's name.
  */
-export function readV2Files(info: BDict, name: string, pieceLength: number, isFolder: boolean): FileList {
+export function readV2Files({ tree, files }: FilesSource, name: string, pieceLength: number): FileList {
   const builder = new FileListBuilder(pieceLength);
-  const tree = getDict(info, 'file tree');
-  if (Object.hasOwn(tree, '')) throw new ProtocolError('"file tree" is itself a file');
-  const [only, ...others] = Object.keys(tree);
-  const isSingle = !isFolder && others.length === 0 && only !== undefined && isLeaf(tree[only]);
-  walk(tree, isSingle ? [] : [name], builder);
+  if (tree === undefined) throw new ProtocolError('"file tree" is missing');
+  if (tree[0] !== DICT) throw new ProtocolError('"file tree" is not a dictionary');
+  walk(tree, 0, files === undefined && isOneFile(tree) ? [] : [name], builder);
   return builder.list;
 }
 
-/** As deep as the bencoding was allowed to be. */
-function walk(tree: BDict, path: readonly string[], builder: FileListBuilder): void {
-  // By their bytes, the order that BEP 52 gives the files; an object gives keys that look like numbers first.
-  for (const key of Object.keys(tree).sort()) {
+function isOneFile(tree: Uint8Array): boolean {
+  if (tree[1] === END) return false;
+  const [, from] = keyAt(tree, 1);
+  return isLeafAt(tree, from) && from + valueAt(tree, from).length === tree.length - 1;
+}
+
+/**
+ * The folder that begins at `at`, in the order of its keys, which is by their bytes; gives where it ends. As deep as the
+ * bencoding was allowed to be, and each byte is looked at once.
+ */
+function walk(tree: Uint8Array, folderAt: number, path: readonly string[], builder: FileListBuilder): number {
+  let at = folderAt + 1;
+  while (tree[at] !== END) {
+    const [key, from] = keyAt(tree, at);
+    if (key === '') throw new ProtocolError('"file tree" is itself a file');
     const below = [...path, checkComponent(textOf(key), '"file tree"')];
-    const node = asDict(tree[key], 'file tree');
-    if (!Object.hasOwn(node, '')) {
-      walk(node, below, builder);
+    if (tree[from] !== DICT) throw new ProtocolError('"file tree" holds something else than dictionaries');
+    if (!isLeafAt(tree, from)) {
+      at = walk(tree, from, below, builder);
       continue;
     }
-    if (!isLeaf(node)) throw new ProtocolError(`${quoteRemote(below.join('/'))} both file and folder`);
-    addLeaf(getDict(node, ''), below, builder);
+    const raw = valueAt(tree, from);
+    const leaf = decodeFile(raw, 'file tree');
+    if (Object.keys(leaf).length > 1)
+      throw new ProtocolError(`${quoteRemote(below.join('/'))} both file and folder`);
+    addLeaf(getDict(leaf, ''), below, builder);
+    at = from + raw.length;
   }
+  return at + 1;
 }
 
 function addLeaf(leaf: BDict, path: readonly string[], builder: FileListBuilder): void {
@@ -170,14 +198,15 @@ function addLeaf(leaf: BDict, path: readonly string[], builder: FileListBuilder)
   builder.add(path, sizeBytes, getBytes(leaf, 'pieces root', HASH_BYTES));
 }
 
-function isLeaf(node: BValue | undefined): boolean {
-  return node !== undefined && isDict(node) && Object.hasOwn(node, '') && Object.keys(node).length === 1;
+/** It begins with the empty key, which stands first. */
+function isLeafAt(tree: Uint8Array, at: number): boolean {
+  return tree[at] === DICT && tree[at + 1] === 0x30 && tree[at + 2] === 0x3a;
 }
 
-function asDict(value: BValue | undefined, what: string): BDict {
-  if (value === undefined || !isDict(value))
-    throw new ProtocolError(`"${what}" holds something else than dictionaries`);
-  return value;
+/** One file's dictionary. */
+function decodeFile(raw: Uint8Array, what: string): BDict {
+  if (raw[0] !== DICT) throw new ProtocolError(`"${what}" holds something else than dictionaries`);
+  return decodeDict(raw, FILE_LIMITS);
 }
 
 function textOf(key: string): string {

@@ -12,6 +12,7 @@ const COMPONENT_MAX_BYTES = 255;
 const PATH_MAX_BYTES = 2048;
 /** Deepest folder in a folder. */
 export const MAX_PATH_COMPONENTS = 48;
+const MAX_FOLDERS = 100_000;
 
 /** Checks one name of a file or folder and gives it back; `what` says where it stood. */
 export function checkComponent(name: string, what: string): string {
@@ -49,6 +50,7 @@ export class PathSet {
       const folder = full.slice(0, at);
       if (this.#files.has(folder)) throw new ProtocolError(`${quoteRemote(folder)} both file and folder`);
       if (this.#folders.has(folder)) return;
+      if (this.#folders.size === MAX_FOLDERS) throw new ProtocolError(`more than ${MAX_FOLDERS} folders`);
       this.#folders.add(folder);
     }
   }
