@@ -1,6 +1,7 @@
 /**
  * The one entry point of the one binary. Decides which role this process has: the hash thread of a daemon, the child
- * that reads an index or the files of a pool, a method of apt's (by the name that it is called with), or a command. Everything else is loaded only by the role that needs it.
+ * that reads an index or the files of a pool, a method of apt's (by the name that it is called with), or a command.
+ * Everything else is loaded only by the role that needs it.
  */
 import packageJson from '../package.json' with { type: 'json' };
 

@@ -1,6 +1,6 @@
 /**
- * Which root belongs to which content, of the files of one .dtorrent that have one: 64 bytes a file, sorted by key, and none
- * of the .dtorrent's other bytes. Pure.
+ * Which root belongs to which content, of the files of one .dtorrent that have one: 64 bytes a file, sorted by key, and
+ * none of the .dtorrent's other bytes. Pure.
  */
 import { type Sha256, sha256ToBytes } from '../lib/sha256.ts';
 import type { FileTable } from '../torrent/file-table.ts';

@@ -2,7 +2,8 @@
  * The files that an `info` dictionary states, from either of its halves: v1's `length` or `files` (BEP 3, BEP 47) and
  * v2's `file tree` (BEP 52), in their order, with where each begins in the space that the pieces divide. Padding is told
  * apart by its attribute (or BitComet's name), symbolic links hold no bytes and are left out and counted: nothing here
- * ever makes one. Lists and trees are walked through as they came, a file at a time. What hostile names may do is torrent-path.ts's. Throws ProtocolError. Pure.
+ * ever makes one. Lists and trees are walked through as they came, a file at a time. What hostile names may do is
+ * torrent-path.ts's. Throws ProtocolError. Pure.
  */
 import { decodeDict } from '../bencode/decode.ts';
 import {
@@ -142,7 +143,7 @@ export function readV1Files({ info, files }: FilesSource, name: string, pieceLen
 
 /**
  * Of the v2 half. `name` is checked. A tree of one file at its top is that file; any other, and one that stands beside
- * v1's `files` (`isFolder`), lies below the torrent's name.
+ * v1's `files`, lies below the torrent's name.
  */
 export function readV2Files({ tree, files }: FilesSource, name: string, pieceLength: number): FileList {
   const builder = new FileListBuilder(pieceLength);
