@@ -45,6 +45,8 @@ interface Run {
   reached: number;
   /** Pieces asked of peers when it began: it may overtake them. Those asked later it stops at. */
   readonly overtakes: ReadonlySet<number>;
+  /** The first bytes of the answer under way are here. */
+  isOpen: boolean;
   /** When it last brought something, or began. */
   movedMs: number;
   readonly abort: AbortController;
@@ -135,18 +137,20 @@ export class FlightMirror {
       reached: pieces.offset(from),
       startedMs: movedMs,
       overtakes,
+      isOpen: false,
       movedMs,
       abort: new AbortController(),
     };
     this.#run = run;
     this.#rate.begin(movedMs);
-    this.#line.begin(movedMs);
+    this.#line.begin();
     this.#request(run);
     this.tellClaim();
   }
 
   /** The rest of the run; in a crowd a part of it, as what is on its way when others come to meet us is fetched in vain. */
   #request(run: Run): void {
+    this.#close(run);
     const { pieces, at, crowd } = this.#host;
     const { mirror, clock, downloadBucket } = this.#parts;
     const rate = this.view(clock.nowMs()).bytesPerSecond;
@@ -174,6 +178,12 @@ export class FlightMirror {
       () => this.#answered(run, to),
       (error) => this.#ended(run, error),
     );
+  }
+
+  /** No more comes of what was requested. */
+  #close(run: Run): void {
+    if (run.isOpen) this.#line.closed();
+    run.isOpen = false;
   }
 
   /** All that was requested is here, or it met what is here already. */
@@ -257,7 +267,9 @@ export class FlightMirror {
     run.movedMs = this.#parts.clock.nowMs();
     run.reached = offset + chunk.length;
     this.#rate.add(chunk.length, run.movedMs);
-    this.#line.add(chunk.length, run.movedMs);
+    if (run.isOpen) this.#line.add(chunk.length, run.movedMs);
+    else this.#line.opened(chunk.length, run.movedMs);
+    run.isOpen = true;
     const to = this.#untilHave(run, offset, offset + chunk.length);
     if (to > offset && !host.write(offset, chunk.subarray(0, to - offset))) return false;
     const before = run.at;
@@ -302,7 +314,8 @@ export class FlightMirror {
   }
 
   #ended(run: Run, error: unknown): void {
-    this.#line.end(this.#parts.clock.nowMs());
+    this.#line.end();
+    this.#close(run);
     if (this.#run === run) {
       this.#run = undefined;
       this.#host.progress.mirrorStopped();

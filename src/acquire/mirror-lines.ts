@@ -23,9 +23,12 @@ export class MirrorLine {
   readonly #inflow: Inflow;
   #bytesPerSecond: number | undefined;
   #runs = 0;
-  /** Of the sample that is being taken. */
-  #sinceMs = 0;
+  /** Answers whose first bytes have come and whose last haven't. */
+  #streams = 0;
+  /** Of the sample that is being taken: for how long answers were coming, and what came of them in that time. */
+  #spanMs = 0;
   #bytes = 0;
+  #lastMs = 0;
   #measuredMs = Number.NEGATIVE_INFINITY;
 
   constructor(inflow: Inflow) {
@@ -42,24 +45,36 @@ export class MirrorLine {
     return (this.#bytesPerSecond ?? 0) >= QUICK * this.#inflow.mostBytesPerSecond;
   }
 
-  begin(nowMs: number): void {
+  begin(): void {
     this.#runs += 1;
-    if (this.#runs > 1) return;
-    this.#sinceMs = nowMs;
-    this.#bytes = 0;
   }
 
-  /** The mirror has brought these. */
+  end(): void {
+    this.#runs -= 1;
+  }
+
+  /** The first bytes of an answer are here: neither the time until then nor they say anything of the rate. */
+  opened(bytes: number, nowMs: number): void {
+    if (this.#streams > 0) this.add(bytes, nowMs);
+    else this.#inflow.add(bytes, nowMs);
+    this.#streams += 1;
+    this.#lastMs = nowMs;
+    this.#measuredMs = nowMs;
+  }
+
+  /** More bytes of an answer that is open. */
   add(bytes: number, nowMs: number): void {
     this.#inflow.add(bytes, nowMs);
     this.#measuredMs = nowMs;
     this.#bytes += bytes;
-    if (nowMs - this.#sinceMs >= SAMPLE_MS) this.#fold(nowMs);
+    this.#spanMs += nowMs - this.#lastMs;
+    this.#lastMs = nowMs;
+    if (this.#spanMs >= SAMPLE_MS) this.#fold();
   }
 
-  end(nowMs: number): void {
-    this.#runs -= 1;
-    if (this.#runs === 0) this.#fold(nowMs);
+  /** No more comes of an answer. */
+  closed(): void {
+    this.#streams -= 1;
   }
 
   /** Peers have brought these meanwhile. */
@@ -76,11 +91,10 @@ export class MirrorLine {
     return Math.max(1, whole / Math.max(1, this.flights));
   }
 
-  #fold(nowMs: number): void {
-    const spanMs = nowMs - this.#sinceMs;
-    if (spanMs < 1 || this.#bytes < MIN_SAMPLE_BYTES) return;
-    const sample = (this.#bytes / spanMs) * 1000;
-    this.#sinceMs = nowMs;
+  #fold(): void {
+    if (this.#bytes < MIN_SAMPLE_BYTES) return;
+    const sample = (this.#bytes / this.#spanMs) * 1000;
+    this.#spanMs = 0;
     this.#bytes = 0;
     const before = this.#bytesPerSecond ?? sample;
     if (sample >= before || !this.#inflow.isFull) this.#bytesPerSecond = before + ALPHA * (sample - before);

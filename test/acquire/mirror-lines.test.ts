@@ -14,28 +14,37 @@ describe('MirrorLine', () => {
   test('share() follows what all runs together bring', () => {
     const line = new MirrorLines().of('ftp.de.debian.org');
     line.flights = 2;
-    line.begin(0);
-    line.begin(0);
+    line.opened(1_000, 0);
+    line.opened(1_000, 0);
     for (let now = 10; now <= 2_000; now += 10) {
       line.add(1_000, now);
       line.add(1_000, now);
     }
     expect(line.share(KNOWN, 2_000)).toBeCloseTo(100_000, -4);
-    expect(line.runs).toBe(2);
+  });
+
+  test('the time until the first bytes of an answer is no measure of its rate', () => {
+    const line = new MirrorLines().of('ftp.de.debian.org');
+    for (let now = 0; now < 20_000; now += 1_000) {
+      line.opened(14_000, now + 900);
+      for (let ms = 1; ms <= 20; ms += 1) line.add(1_000, now + 900 + ms);
+      line.closed();
+    }
+    expect(line.share(KNOWN, 20_000)).toBeCloseTo(1_000_000, -5);
   });
 
   test('what was measured long ago does not speak against the mirror', () => {
     const line = new MirrorLines().of('ftp.de.debian.org');
-    line.begin(0);
+    line.opened(1_000, 0);
     for (let now = 10; now <= 2_000; now += 10) line.add(1_000, now);
-    line.end(2_000);
+    line.closed();
     expect(line.share(KNOWN, 3_000)).toBeLessThan(200_000);
     expect(line.share(KNOWN, 60_000)).toBe(1_000_000);
   });
 
   test('what peers leave it of a full line makes it no slower; a line that is empty does', () => {
     const line = new MirrorLines().of('ftp.de.debian.org');
-    line.begin(0);
+    line.opened(1, 0);
     let now = 0;
     const bring = (forMs: number, mirror: number, peers: number) => {
       for (const end = now + forMs; now < end; now += 10) {
