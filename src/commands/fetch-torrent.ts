@@ -55,7 +55,8 @@ export async function fetchTorrent(given: TorrentGiven, options: FetchOptions): 
   const over = Promise.withResolvers<void>();
   signal.addEventListener('abort', () => over.reject(signal.reason), { once: true });
   over.promise.catch(() => {});
-  const meeting: { leave?: () => void } = {};
+  // Trackers are told at once whether we are a seed, so none is asked before that is known.
+  const ways: { meet?: () => void; leave?: () => void } = {};
   const torrent = swarms.add({
     infoHashV1,
     infoHashV2,
@@ -65,14 +66,23 @@ export async function fetchTorrent(given: TorrentGiven, options: FetchOptions): 
     events: {
       known: (metainfo) => {
         // Peers from its trackers only (BEP 27).
-        if (metainfo.isPrivate) meeting.leave?.();
+        if (metainfo.isPrivate) ways.leave?.();
       },
+      checked: () => ways.meet?.(),
       completed: () => queueMicrotask(() => over.resolve()),
       failed: (error) => over.reject(error),
     },
   });
   const trackers = stack.use(openTrackers(given, settings, torrent, peerId, port));
-  if (!torrent.isPrivate) meeting.leave = meet(stack, settings, torrent, port);
+  const { infoHashes } = torrent;
+  const others = torrent.isPrivate ? undefined : openOthers(stack, settings, torrent, port);
+  ways.leave = () => others?.([]);
+  ways.meet = () => {
+    if (torrent.status().phase === 'seeding') for (const infoHash of infoHashes) trackers.completed(infoHash);
+    trackers.setSwarms(infoHashes);
+    if (!torrent.isPrivate) others?.(infoHashes);
+  };
+  if ('magnet' in given) ways.meet();
   for (const at of peersOf(given, settings)) torrent.found(at, { isGiven: true });
 
   const show = () => progress.show(torrent.status(), clock.nowMs());
@@ -156,12 +166,16 @@ function openTrackers(
       return { uploaded, downloaded: fromPeers };
     },
   });
-  client.setSwarms(torrent.infoHashes);
   return client;
 }
 
-/** In the DHT and on the local network. Returns how to leave both. */
-function meet(stack: AsyncDisposableStack, settings: Settings, torrent: Torrent, port: number): () => void {
+/** The DHT and the local network. Returns how to say in which swarms to be there. */
+function openOthers(
+  stack: AsyncDisposableStack,
+  settings: Settings,
+  torrent: Torrent,
+  port: number,
+): (infoHashes: readonly string[]) => void {
   const clock = systemClock;
   let dht: Dht | undefined;
   if (settings.dht) {
@@ -188,11 +202,9 @@ function meet(stack: AsyncDisposableStack, settings: Settings, torrent: Torrent,
     };
     lan = stack.use(new Lsd({ port, clock, found, open: openLsdSockets('::') }));
   }
-  dht?.setSwarms(torrent.infoHashes);
-  lan?.setSwarms(torrent.infoHashes);
-  return () => {
-    dht?.setSwarms([]);
-    lan?.setSwarms([]);
+  return (infoHashes) => {
+    dht?.setSwarms(infoHashes);
+    lan?.setSwarms(infoHashes);
   };
 }
 

@@ -110,30 +110,42 @@ export class Content {
   }
 
   /**
-   * All bytes of a piece have come. True: they are right, and written. Throws when the disk doesn't take them, or when the
-   * torrent contradicts itself.
+   * All bytes of a piece have come. `written`: they are right, and can be read from now on; perhaps at once. It counts as
+   * under way until then, so that what waits for the disk is bounded, too. False: they were wrong.
+   * `failed`: the disk doesn't take them, or the torrent contradicts itself.
    */
-  finish(work: Work): boolean {
+  finish(work: Work, written: () => void, failed: (error: Error) => void): boolean {
     const { piece, bytes } = work;
     const verdict = this.check.check(piece, bytes);
-    this.downloads.end(work);
-    try {
-      if (verdict === 'contradiction')
-        throw new Error(`the torrent is wrong: its v1 and v2 hashes of piece ${piece} contradict each other`);
-      if (verdict === 'wrong') {
-        const liar = this.#blame.wrong(piece, bytes, work.senders);
-        diary.debug(`piece ${piece} is wrong`);
-        this.downloads.want(piece);
-        liar?.blamed('a wrong piece');
-        return false;
-      }
-      this.#storage.write(piece, bytes);
-      this.#got(piece);
-      for (const liar of this.#blame.right(piece, bytes)) liar.blamed('a wrong block');
+    if (verdict === 'contradiction') {
+      failed(new Error(`the torrent is wrong: its v1 and v2 hashes of piece ${piece} contradict each other`));
       return true;
-    } finally {
-      work.done();
     }
+    if (verdict === 'wrong') {
+      const liar = this.#blame.wrong(piece, bytes, work.senders);
+      diary.debug(`piece ${piece} is wrong`);
+      this.downloads.end(work);
+      work.done();
+      this.downloads.want(piece);
+      liar?.blamed('a wrong piece');
+      return false;
+    }
+    const done = () => {
+      this.downloads.end(work);
+      this.#got(piece);
+      const liars = this.#blame.right(piece, bytes);
+      work.done();
+      for (const liar of liars) liar.blamed('a wrong block');
+      written();
+    };
+    try {
+      const writing = this.#storage.write(piece, bytes);
+      if (writing !== undefined) writing.then(done).catch((error: unknown) => failed(error as Error));
+      else done();
+    } catch (error) {
+      failed(error as Error);
+    }
+    return true;
   }
 
   /** False when it isn't there any more. */
@@ -149,8 +161,8 @@ export class Content {
     return true;
   }
 
-  close(): void {
-    this.#storage.close();
+  close(): Promise<void> {
+    return this.#storage.close();
   }
 
   #takeEmpty(piece: number): void {

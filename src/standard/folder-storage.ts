@@ -16,7 +16,7 @@ import {
   openSync,
   readSync,
   renameSync,
-  writeSync,
+  write,
 } from 'node:fs';
 import type { Layout, LayoutFile } from './layout.ts';
 import { ResumeJournal } from './resume-journal.ts';
@@ -30,6 +30,9 @@ const PART = '.part';
 interface Open {
   readonly fd: number;
   readonly isWritable: boolean;
+  /** Writes under way; it is closed when the last of them has ended. */
+  writes: number;
+  isLeft: boolean;
 }
 
 interface State {
@@ -54,6 +57,8 @@ export class FolderStorage implements TorrentStorage {
   readonly #open = new Map<number, Open>();
   readonly #states = new Map<number, State>();
   readonly #claims = new Set<number>();
+  readonly #writing = new Set<Promise<void>>();
+  #isClosed = false;
   /** Of which pieces aren't here. */
   #missingFiles = 0;
 
@@ -112,25 +117,31 @@ export class FolderStorage implements TorrentStorage {
     return true;
   }
 
-  write(piece: number, bytes: Uint8Array): void {
+  /** In the thread pool: meanwhile the next pieces come and are hashed. */
+  write(piece: number, bytes: Uint8Array): Promise<void> {
+    const writes: Promise<void>[] = [];
     let at = 0;
     for (const { file, at: from, length } of this.#layout.spans(this.#layout.offset(piece), bytes.length)) {
       const source = bytes.subarray(at, at + length);
       at += length;
       if (file === undefined) continue;
-      if (this.#states.get(file)?.isWhole) {
-        this.#compare(file, from, source);
-        continue;
-      }
-      const { fd } = this.#opened(file, true) as Open;
-      for (let done = 0; done < source.length; )
-        done += writeSync(fd, source, done, source.length - done, from + done);
+      if (this.#states.get(file)?.isWhole) this.#compare(file, from, source);
+      else writes.push(this.#write(this.#opened(file, true) as Open, source, from));
     }
-    this.#journal.add(piece);
-    this.#arrived(piece);
+    const writing = Promise.all(writes).then(() => {
+      if (this.#isClosed) return;
+      this.#journal.add(piece);
+      this.#arrived(piece);
+    });
+    this.#writing.add(writing);
+    const forget = () => this.#writing.delete(writing);
+    writing.then(forget, forget);
+    return writing;
   }
 
-  close(): void {
+  async close(): Promise<void> {
+    await Promise.allSettled(this.#writing);
+    this.#isClosed = true;
     for (const { fd, isWritable } of this.#open.values()) {
       if (isWritable) fsyncSync(fd);
       closeSync(fd);
@@ -138,6 +149,14 @@ export class FolderStorage implements TorrentStorage {
     this.#open.clear();
     this.#journal.close();
     closeSync(this.#folder);
+  }
+
+  #write(open: Open, bytes: Uint8Array, at: number): Promise<void> {
+    open.writes += 1;
+    return writeAll(open.fd, bytes, at).finally(() => {
+      open.writes -= 1;
+      if (open.isLeft && open.writes === 0) closeSync(open.fd);
+    });
   }
 
   #filesOf(piece: number): Set<number> {
@@ -180,7 +199,8 @@ export class FolderStorage implements TorrentStorage {
       closeSync(fd);
       throw somethingElse({ path });
     }
-    if (this.#open.size < MAX_OPEN) this.#open.set(index, { fd, isWritable: false });
+    if (this.#open.size < MAX_OPEN)
+      this.#open.set(index, { fd, isWritable: false, writes: 0, isLeft: false });
     else closeSync(fd);
     return true;
   }
@@ -222,7 +242,7 @@ export class FolderStorage implements TorrentStorage {
     const fd = this.#tryOpen(file.path, !isWhole && forWriting, isWhole ? '' : PART);
     if (fd === undefined) return undefined;
     if (forWriting && fstatSync(fd).size !== file.sizeBytes) ftruncateSync(fd, file.sizeBytes);
-    const opened = { fd, isWritable: forWriting };
+    const opened = { fd, isWritable: forWriting, writes: 0, isLeft: false };
     this.#open.set(index, opened);
     if (this.#open.size > MAX_OPEN) {
       const [longest] = this.#open.keys();
@@ -233,8 +253,10 @@ export class FolderStorage implements TorrentStorage {
 
   #forget(index: number): void {
     const open = this.#open.get(index);
-    if (open) closeSync(open.fd);
     this.#open.delete(index);
+    if (!open) return;
+    open.isLeft = true;
+    if (open.writes === 0) closeSync(open.fd);
   }
 
   /** Undefined when it isn't there and isn't to be made. Throws for what may not be opened. */
@@ -289,4 +311,16 @@ function somethingElse({ path }: Pick<LayoutFile, 'path'>): Error {
   return new Error(
     `could not fetch to ${path.join('/')}: something else is there already; move it, or give another --output`,
   );
+}
+
+function writeAll(fd: number, bytes: Uint8Array, at: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const go = (done: number) =>
+      write(fd, bytes, done, bytes.length - done, at + done, (error, written) => {
+        if (error) reject(error);
+        else if (done + written < bytes.length) go(done + written);
+        else resolve();
+      });
+    go(0);
+  });
 }

@@ -47,7 +47,7 @@ const MAX_CONNECTIONS = 300;
 /** Connections that haven't shaken hands. */
 const MAX_WAITING = 100;
 
-export class StandardSwarms implements TorrentNode, Disposable {
+export class StandardSwarms implements TorrentNode, AsyncDisposable {
   readonly clock: Clock;
   readonly peerId: Uint8Array;
   readonly client: string;
@@ -108,7 +108,7 @@ export class StandardSwarms implements TorrentNode, Disposable {
   add(options: Omit<TorrentOptions, 'node'>): Torrent {
     const torrent = new Torrent({ ...options, node: this });
     if (torrent.infoHashes.some((hash) => this.#byHash.has(hash))) {
-      torrent.stop();
+      void torrent.stop();
       throw new Error('this torrent is here already');
     }
     for (const hash of torrent.infoHashes) this.#byHash.set(hash, torrent);
@@ -116,10 +116,11 @@ export class StandardSwarms implements TorrentNode, Disposable {
     return torrent;
   }
 
-  remove(torrent: Torrent): void {
-    torrent.stop();
+  /** Resolves when what it has is on the disk. */
+  remove(torrent: Torrent): Promise<void> {
     this.#torrents.delete(torrent);
     for (const [hash, other] of this.#byHash) if (other === torrent) this.#byHash.delete(hash);
+    return torrent.stop();
   }
 
   /** Whether a handshake with this info-hash (40 hexadecimal digits) is for one of them. */
@@ -176,13 +177,13 @@ export class StandardSwarms implements TorrentNode, Disposable {
     this.#options.moved?.(direction, bytes, isNear);
   }
 
-  [Symbol.dispose](): void {
+  async [Symbol.asyncDispose](): Promise<void> {
     this.#isStopped = true;
     this.#tick?.();
     this.#listener?.close();
     for (const link of this.#waiting) link.close('stopping');
-    for (const torrent of this.#torrents) torrent.stop();
     this.uploads.stop();
+    await Promise.all([...this.#torrents].map((torrent) => torrent.stop()));
   }
 
   get #connections(): number {

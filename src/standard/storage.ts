@@ -6,14 +6,17 @@
 export interface TorrentStorage {
   /** Fills `into` with what lies at `offset`, padding as zeros. False when it isn't there (any more). */
   read(offset: number, into: Uint8Array): boolean;
-  /** Verified bytes of one piece. Throws when the disk doesn't take them. */
-  write(piece: number, bytes: Uint8Array): void;
+  /**
+   * Verified bytes of one piece, which stay as they are until it is done. What it returns, if anything, is settled when they
+   * can be read. Throws or rejects when the disk doesn't take them.
+   */
+  write(piece: number, bytes: Uint8Array): Promise<void> | undefined;
   /** Pieces that are worth being hashed at the start, as they may be here. */
   claimed(): Iterable<number>;
   /** Of those, one turned out to be here. */
   confirmed(piece: number): void;
   /** All that was claimed has been looked at. Throws when what is there is in the way. */
   checked(): void;
-  /** Flushes what must outlive this process. */
-  close(): void;
+  /** Nothing is written any more; what is on its way still is. Resolves when all is on the disk. */
+  close(): Promise<void>;
 }

@@ -78,6 +78,8 @@ export interface TorrentOptions {
 export interface TorrentEvents {
   /** Its metadata is here. */
   known?(metainfo: Metainfo): void;
+  /** What was here before has been looked at: it is known what is missing. */
+  checked?(): void;
   /** Everything is here. Also at the start. */
   completed?(): void;
   /** It can't go on. */
@@ -239,12 +241,13 @@ export class Torrent implements PeerHost {
     this.#fillAll();
   }
 
-  stop(): void {
+  /** Resolves when what it has is on the disk. */
+  async stop(): Promise<void> {
     if (this.#isStopped) return;
     this.#isStopped = true;
     for (const seed of this.#webSeeds) seed.close();
     for (const peer of [...this.#connections]) peer.close('stopping');
-    this.#content?.close();
+    await this.#content?.close();
   }
 
   // ---- PeerHost ----
@@ -529,8 +532,9 @@ export class Torrent implements PeerHost {
       for (const piece of content.have.indices()) peer.sayHave(piece);
       peer.contentKnown();
     }
-    if (content.isComplete) return this.#completed();
-    this.#openWebSeeds(metainfo, content);
+    if (content.isComplete) this.#completed();
+    else this.#openWebSeeds(metainfo, content);
+    this.#options.events?.checked?.();
     this.tick();
   }
 
@@ -573,12 +577,16 @@ export class Torrent implements PeerHost {
   }
 
   #finish(content: Content, work: Work): void {
-    try {
-      if (!content.finish(work)) return this.#fillSoon();
-    } catch (error) {
-      return this.#fail(error as Error);
-    }
-    const { piece } = work;
+    const isRight = content.finish(
+      work,
+      () => this.#written(content, work.piece),
+      (error) => this.#fail(error),
+    );
+    if (!isRight) this.#fillSoon();
+  }
+
+  #written(content: Content, piece: number): void {
+    if (this.#isStopped) return;
     for (const peer of this.#peers) {
       if (peer.has(piece)) {
         peer.useful -= 1;
@@ -601,9 +609,10 @@ export class Torrent implements PeerHost {
   }
 
   #fail(error: Error): void {
+    if (this.#isStopped) return;
     this.#phase = 'failed';
     this.#options.events?.failed?.(error);
-    this.stop();
+    void this.stop().catch(() => {});
   }
 
   // ---- peers ----

@@ -12,6 +12,7 @@ import { join } from 'node:path';
 import { Content } from '../../src/standard/content.ts';
 import { FolderStorage } from '../../src/standard/folder-storage.ts';
 import { tempDir } from '../fixtures/temp-dir.ts';
+import { errorOf } from '../fixtures/world.ts';
 import { type Made, made } from './made.ts';
 
 const SIZES = { a: 100_000, 'b/c': 70_000, 'b/d': 0, e: 1 };
@@ -21,11 +22,15 @@ function open(what: Made, folder: string): FolderStorage {
   return new FolderStorage({ folder, layout: Content.layoutOf(what.metainfo), id: ID });
 }
 
-function write(storage: FolderStorage, { metainfo, space }: Made, pieces: readonly number[]): void {
+async function write(
+  storage: FolderStorage,
+  { metainfo, space }: Made,
+  pieces: readonly number[],
+): Promise<void> {
   const layout = Content.layoutOf(metainfo);
   for (const piece of pieces) {
     const from = layout.offset(piece);
-    storage.write(piece, space.subarray(from, from + layout.wantedBytes(piece)));
+    await storage.write(piece, space.subarray(from, from + layout.wantedBytes(piece)));
   }
 }
 
@@ -36,16 +41,16 @@ function all({ metainfo }: Made): number[] {
 describe('FolderStorage', () => {
   test.each(['v1', 'v2', 'hybrid'] as const)(
     'writes the files of a %s torrent, and reads them back',
-    (kind) => {
+    async (kind) => {
       using directory = tempDir('folder');
       const what = made({ kind, sizes: SIZES });
       const folder = join(directory.path, 'new/place');
       const storage = open(what, folder);
-      write(storage, what, all(what).reverse());
+      await write(storage, what, all(what).reverse());
       const back = new Uint8Array(what.space.length);
       expect(storage.read(0, back)).toBe(true);
       expect(Buffer.compare(back, what.space)).toBe(0);
-      storage.close();
+      await storage.close();
       for (const [path, bytes] of what.files)
         expect(Buffer.compare(readFileSync(join(folder, path)), bytes)).toBe(0);
       expect(readdirSync(folder)).toEqual(['made']);
@@ -53,36 +58,36 @@ describe('FolderStorage', () => {
     },
   );
 
-  test('a file has its name when it is whole, not before', () => {
+  test('a file has its name when it is whole, not before', async () => {
     using directory = tempDir('folder');
     const what = made({ kind: 'v2', sizes: SIZES });
     const storage = open(what, directory.path);
-    write(storage, what, [0, 1]);
+    await write(storage, what, [0, 1]);
     expect(readdirSync(join(directory.path, 'made')).sort()).toEqual(['a.part', 'b']);
-    write(storage, what, [2, 3]);
+    await write(storage, what, [2, 3]);
     expect(readdirSync(join(directory.path, 'made')).sort()).toEqual(['a', 'b']);
-    storage.close();
+    await storage.close();
   });
 
-  test('claims after a restart what was written, though the journal was torn', () => {
+  test('claims after a restart what was written, though the journal was torn', async () => {
     using directory = tempDir('folder');
     const what = made({ kind: 'v1', sizes: SIZES });
     const first = open(what, directory.path);
-    write(first, what, [0, 4, 2]);
-    first.close();
+    await write(first, what, [0, 4, 2]);
+    await first.close();
     const journal = join(directory.path, `.debtorrent-${ID}`);
     const length = readFileSync(journal).length;
     truncateSync(journal, length - 1);
     const second = open(what, directory.path);
     expect([...second.claimed()]).toEqual([0, 4]);
-    write(second, what, [1]);
-    second.close();
+    await write(second, what, [1]);
+    await second.close();
     const third = open(what, directory.path);
     expect([...third.claimed()]).toEqual([0, 1, 4]);
-    third.close();
+    await third.close();
   });
 
-  test('a whole file that was there before is claimed, and compared rather than written', () => {
+  test('a whole file that was there before is claimed, and compared rather than written', async () => {
     using directory = tempDir('folder');
     const what = made({ kind: 'v1', sizes: { a: 40_000, b: 40_000 }, isPacked: true });
     mkdirSync(join(directory.path, 'made'));
@@ -91,12 +96,12 @@ describe('FolderStorage', () => {
     expect([...storage.claimed()]).toEqual([0, 1]);
     storage.confirmed(0);
     storage.checked();
-    write(storage, what, all(what).slice(1));
-    storage.close();
+    await write(storage, what, all(what).slice(1));
+    await storage.close();
     expect(readdirSync(join(directory.path, 'made')).sort()).toEqual(['a', 'b']);
   });
 
-  test('a file that is something else is refused and left as it is', () => {
+  test('a file that is something else is refused and left as it is', async () => {
     using directory = tempDir('folder');
     const what = made({ kind: 'v1', sizes: 100_000 });
     const path = join(directory.path, 'made');
@@ -106,7 +111,7 @@ describe('FolderStorage', () => {
     const storage = open(what, directory.path);
     expect(() => storage.checked()).toThrow(/something else is there already/);
     expect(() => write(storage, what, [0])).toThrow(/something else is there already/);
-    storage.close();
+    await storage.close();
     expect(readFileSync(path).every((byte) => byte === 0)).toBe(true);
   });
 
@@ -115,32 +120,33 @@ describe('FolderStorage', () => {
     ['a link in place of a folder below', 'made/b'],
     ['a link in place of the file', 'made/a.part'],
     ['a link in place of the whole file', 'made/a'],
-  ])('%s is not followed', (_name, link) => {
+  ])('%s is not followed', async (_name, link) => {
     using directory = tempDir('folder');
     using outside = tempDir('outside');
     const what = made({ kind: 'v1', sizes: SIZES });
     const at = join(directory.path, link);
     mkdirSync(join(at, '..'), { recursive: true });
     symlinkSync(link.includes('a') && link !== 'made' ? join(outside.path, 'victim') : outside.path, at);
-    expect(() => {
+    const tryIt = async () => {
       const storage = open(what, directory.path);
       try {
-        write(storage, what, all(what));
+        await write(storage, what, all(what));
       } finally {
-        storage.close();
+        await storage.close();
       }
-    }).toThrow();
+    };
+    expect((await errorOf(tryIt())).message).toMatch(/could not fetch to|is not a folder|EEXIST|ELOOP/);
     expect(readdirSync(outside.path)).toEqual([]);
     expect(existsSync(join(outside.path, 'victim'))).toBe(false);
   });
 
-  test('read() says when the bytes are gone', () => {
+  test('read() says when the bytes are gone', async () => {
     using directory = tempDir('folder');
     const what = made({ kind: 'v1', sizes: 100_000 });
     const storage = open(what, directory.path);
     expect(storage.read(0, new Uint8Array(10))).toBe(false);
-    write(storage, what, [0]);
+    await write(storage, what, [0]);
     expect(storage.read(0, new Uint8Array(10))).toBe(true);
-    storage.close();
+    await storage.close();
   });
 });

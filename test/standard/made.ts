@@ -104,7 +104,7 @@ export class MemoryStorage implements TorrentStorage {
     return true;
   }
 
-  write(piece: number, bytes: Uint8Array): void {
+  write(piece: number, bytes: Uint8Array): undefined {
     this.written.push(piece);
     this.space.set(bytes, piece * this.#pieceLength);
   }
@@ -115,5 +115,5 @@ export class MemoryStorage implements TorrentStorage {
 
   confirmed(): void {}
   checked(): void {}
-  close(): void {}
+  async close(): Promise<void> {}
 }

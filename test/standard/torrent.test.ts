@@ -75,7 +75,7 @@ async function world(run: (network: MemoryNetwork, clock: VirtualClock) => Promi
   const clock = new VirtualClock();
   const network = new MemoryNetwork(clock);
   const nodes = await run(network, clock);
-  for (const node of nodes) node.swarms[Symbol.dispose]();
+  for (const node of nodes) await node.swarms[Symbol.asyncDispose]();
   await clock.run(1_000);
   expect(network.openEnds).toBe(0);
   expect(clock.pending).toBe(0);

@@ -1,8 +1,9 @@
 #!/usr/bin/python3
 """An ordinary BitTorrent client, libtorrent, that finds peers by its torrent's tracker only.
 
-  libtorrent-client.py make FILE TORRENT TRACKER   writes a v1 torrent of FILE with 16 KiB pieces
-  libtorrent-client.py run TORRENT DIR             fetches it into DIR, or seeds what is there, until it is ended
+  libtorrent-client.py make PATH TORRENT TRACKER [KIND [PIECE [WEBSEED]]]
+      writes a torrent of a file or folder; unless told, of v1 with pieces of 16 KiB; prints info-hashes and magnet link
+  libtorrent-client.py run TORRENT|MAGNET DIR      fetches it into DIR, or seeds what is there, until it is ended
 """
 import os
 import signal
@@ -19,20 +20,31 @@ SETTINGS = {
 }
 
 
-def make(path, out, tracker):
+def make(path, out, tracker, kind="v1", piece="16384", web_seed=None):
     files = lt.file_storage()
     lt.add_files(files, path)
-    torrent = lt.create_torrent(files, 16 * 1024, lt.create_torrent.v1_only)
-    torrent.add_tracker(tracker)
+    flags = {"v1": lt.create_torrent.v1_only, "v2": lt.create_torrent.v2_only, "hybrid": 0}[kind]
+    torrent = lt.create_torrent(files, int(piece), flags)
+    if tracker:
+        torrent.add_tracker(tracker)
+    if web_seed:
+        torrent.add_url_seed(web_seed)
     lt.set_piece_hashes(torrent, os.path.dirname(path))
     with open(out, "wb") as target:
         target.write(lt.bencode(torrent.generate()))
+    info = lt.torrent_info(out)
+    hashes = info.info_hashes()
+    print(hashes.v1 if hashes.has_v1() else "", str(hashes.v2)[:40] if hashes.has_v2() else "")
+    print(lt.make_magnet_uri(info))
 
 
-def run(path, directory):
+def run(torrent, directory):
     session = lt.session(SETTINGS)
-    params = lt.add_torrent_params()
-    params.ti = lt.torrent_info(path)
+    if torrent.startswith("magnet:"):
+        params = lt.parse_magnet_uri(torrent)
+    else:
+        params = lt.add_torrent_params()
+        params.ti = lt.torrent_info(torrent)
     params.save_path = directory
     params.flags &= ~(lt.torrent_flags.auto_managed | lt.torrent_flags.paused)
     params.flags |= lt.torrent_flags.disable_pex

@@ -6,86 +6,19 @@
  */
 import { expect, test } from 'bun:test';
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Subprocess } from 'bun';
 import type { TrackerStats } from '../../src/tracker/tracker.ts';
-import { atEnd } from '../fixtures/at-end.ts';
+import { aria2, LIBTORRENT, libtorrent, Program, transmission } from '../fixtures/bittorrent-clients.ts';
 import { DEBTORRENT } from '../fixtures/daemon.ts';
 import { eventually } from '../fixtures/eventually.ts';
 import { type Machine, Network } from '../fixtures/network.ts';
-import { PLAIN_ENV, run, runWell } from '../fixtures/run.ts';
+import { run, runWell } from '../fixtures/run.ts';
 import { tempDir } from '../fixtures/temp-dir.ts';
 
-const LIBTORRENT = ['/usr/bin/python3', join(import.meta.dir, 'libtorrent-client.py')];
 /** Not less than Transmission's pause before it asks a tracker again. */
 const LIMIT_MS = 100_000;
 const NAME = 'data.bin';
-
-/** A program in the foreground of a machine; what it says is in a file, shown when it fails. */
-class Program implements AsyncDisposable {
-  readonly #child: Subprocess;
-  readonly #logFile: string;
-  readonly #forget: () => void;
-
-  constructor({ prefix }: Machine, command: readonly string[], home: string) {
-    mkdirSync(home, { recursive: true });
-    this.#logFile = join(home, 'log');
-    const log = openSync(this.#logFile, 'a');
-    const env = { ...PLAIN_ENV, HOME: home };
-    this.#child = Bun.spawn([...prefix, ...command], { cwd: home, env, stdio: ['ignore', log, log] });
-    this.#forget = atEnd(() => this.#child.kill('SIGKILL'));
-  }
-
-  get said(): string {
-    return readFileSync(this.#logFile, 'utf8').slice(-2000);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#child.kill('SIGTERM');
-    const timer = setTimeout(() => this.#child.kill('SIGKILL'), 15_000);
-    await this.#child.exited;
-    clearTimeout(timer);
-    this.#forget();
-  }
-}
-
-function transmission(machine: Machine, torrent: string, home: string): Program {
-  mkdirSync(home, { recursive: true });
-  const settings = {
-    'dht-enabled': false,
-    'lpd-enabled': false,
-    'pex-enabled': false,
-    'utp-enabled': false,
-    'port-forwarding-enabled': false,
-    'download-dir': home,
-    'rpc-whitelist-enabled': false,
-    'watch-dir-enabled': false,
-    preallocation: 0,
-  };
-  writeFileSync(join(home, 'settings.json'), JSON.stringify(settings));
-  // What it is to have at its start lies among its torrents.
-  mkdirSync(join(home, 'torrents'), { recursive: true });
-  writeFileSync(join(home, 'torrents', 'data.torrent'), readFileSync(torrent));
-  return new Program(
-    machine,
-    ['transmission-daemon', '--foreground', '--config-dir', home, '--log-error'],
-    home,
-  );
-}
-
-function aria2(machine: Machine, torrent: string, home: string): Program {
-  const off = ['enable-dht6', 'bt-enable-lpd', 'enable-peer-exchange'].map((name) => `--${name}=false`);
-  // It asks UDP trackers by its DHT's socket only; the DHT knows nobody here.
-  off.push('--enable-dht=true', `--dht-file-path=${home}/dht.dat`);
-  const seeds = ['--seed-ratio=0.0', '--bt-request-peer-speed-limit=100M'];
-  const quiet = ['--no-conf', '--summary-interval=0', '--file-allocation=none', '--listen-port=6881'];
-  return new Program(machine, ['aria2c', ...quiet, ...off, ...seeds, `--dir=${home}`, torrent], home);
-}
-
-function libtorrent(machine: Machine, torrent: string, home: string): Program {
-  return new Program(machine, [...LIBTORRENT, 'run', torrent, home], home);
-}
 
 test.each([
   ['http', 4],
