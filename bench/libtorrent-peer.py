@@ -1,8 +1,11 @@
 #!/usr/bin/python3
 """libtorrent's side of peer-to-peer.ts: makes a torrent, seeds it, or fetches it from one peer over TCP.
 
-  libtorrent-peer.py make FILE TORRENT          writes a v1 torrent with 1 MiB pieces
-  libtorrent-peer.py seed TORRENT DIR PORT      prints "ready", seeds until it is ended
+  libtorrent-peer.py make FILE TORRENT [KIND]   writes a torrent with 1 MiB pieces, of v1 unless told (v2, hybrid)
+  libtorrent-peer.py seed TORRENT DIR PORT [BYTES_PER_SECOND]
+                                                prints "ready", seeds until it is ended
+  libtorrent-peer.py crowd TORRENT DIR PORT COUNT
+                                                as fetch, by so many clients that know each other, until all have it
   libtorrent-peer.py fetch TORRENT DIR PORT     prints "ready"; told "go" on stdin it fetches from 127.0.0.1:PORT and
                                                 prints the seconds until every piece was there and verified
 
@@ -23,10 +26,10 @@ COMMON = {
 }
 
 
-def make(path, out):
+def make(path, out, kind="v1"):
     files = lt.file_storage()
     lt.add_files(files, path)
-    torrent = lt.create_torrent(files, PIECE_BYTES, lt.create_torrent.v1_only)
+    torrent = lt.create_torrent(files, PIECE_BYTES, {"v1": lt.create_torrent.v1_only, "v2": lt.create_torrent.v2_only, "hybrid": 0}[kind])
     lt.set_piece_hashes(torrent, os.path.dirname(path))
     with open(out, "wb") as target:
         target.write(lt.bencode(torrent.generate()))
@@ -40,9 +43,10 @@ def parameters(torrent, directory):
     return params
 
 
-def seed(torrent, directory, port):
+def seed(torrent, directory, port, limit="0"):
     settings = dict(lt.high_performance_seed())
-    settings.update(COMMON, listen_interfaces=f"127.0.0.1:{port}")
+    settings.update(COMMON, listen_interfaces=f"127.0.0.1:{port}", upload_rate_limit=int(limit),
+                    allow_multiple_connections_per_ip=True)
     session = lt.session(settings)
     params = parameters(torrent, directory)
     params.flags |= lt.torrent_flags.seed_mode
@@ -73,5 +77,31 @@ def fetch(torrent, directory, port):
     sys.stdin.readline()  # until it has been looked at
 
 
+def crowd(torrent, directory, port, count):
+    clients = []
+    for number in range(int(count)):
+        place = os.path.join(directory, str(number))
+        os.makedirs(place)
+        # Each at an address of its own, or they would count as one.
+        address = f"127.0.1.{number + 1}"
+        settings = dict(COMMON, listen_interfaces=f"{address}:6881", outgoing_interfaces=address)
+        session = lt.session(settings)
+        clients.append((address, session, session.add_torrent(parameters(torrent, place))))
+    while any(str(handle.status().state) != "downloading" for _, _, handle in clients):
+        time.sleep(0.01)
+    print("ready", flush=True)
+    sys.stdin.readline()
+    started = time.monotonic()
+    for address, _, handle in clients:
+        handle.connect_peer(("127.0.0.1", int(port)))
+        for other, _, _ in clients:
+            if other < address:
+                handle.connect_peer((other, 6881))
+    while not all(handle.status().is_seeding for _, _, handle in clients):
+        time.sleep(0.02)
+    print(f"{time.monotonic() - started:.4f}", flush=True)
+    sys.stdin.readline()
+
+
 command, *arguments = sys.argv[1:]
-{"make": make, "seed": seed, "fetch": fetch}[command](*arguments)
+{"make": make, "seed": seed, "fetch": fetch, "crowd": crowd}[command](*arguments)

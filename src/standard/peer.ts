@@ -5,6 +5,7 @@
  * Specs: BEP 3, 6 (fast), 10 (extensions), 11 (ut_pex), 21 (upload_only), 52 (hash messages), 54 (lt_donthave).
  */
 import { parseIp } from '../announce/ip-address.ts';
+import { Budget } from '../lib/budget.ts';
 import type { Clock } from '../lib/clock.ts';
 import { ProtocolError } from '../lib/errors.ts';
 import type { HostPort } from '../lib/host-port.ts';
@@ -59,6 +60,10 @@ const KEEP_ALIVE_MS = 100_000;
 export const SNUBBED_AFTER_MS = 10_000;
 /** Messages that cost us something and that nobody needs many of, a connection. */
 const MAX_EXTENDED_HANDSHAKES = 16;
+/** Pieces looked at for bitfields: at once, and a second; so many at least for each. */
+const BITFIELD_PIECES = 2_000_000;
+const BITFIELD_PIECES_A_SECOND = 1_000_000;
+const LEAST_BITFIELD_PIECES = 1_000;
 const MAX_UNASKED_BYTES = 16 * 1024 * 1024;
 const MAX_UNSENT_BYTES = 4 * 1024 * 1024;
 /** HAVEs that come before we know how many pieces there are. */
@@ -169,7 +174,7 @@ export class Peer implements FramerSink, Giver, ChokeTaker, UploadTaker {
   #isShaken = false;
   #theirIds: ReadonlyMap<string, number> = new Map();
   #has: Bitfield | undefined;
-  #hasSpoken = false;
+  readonly #bitfields: Budget;
   /** What it said it has before we knew how many pieces there are. */
   #early: { bits?: Uint8Array; all?: boolean; pieces: Set<number> } = { pieces: new Set() };
   readonly #owed = new Map<number, Owed>();
@@ -196,6 +201,7 @@ export class Peer implements FramerSink, Giver, ChokeTaker, UploadTaker {
     this.#heardMs = this.connectedMs;
     this.#spokeMs = this.connectedMs;
     this.#framer = new Framer(this);
+    this.#bitfields = new Budget(BITFIELD_PIECES, BITFIELD_PIECES_A_SECOND, this.connectedMs);
     const owed = this.#owed;
     link.attach({
       get awaitedBytes() {
@@ -569,8 +575,10 @@ export class Peer implements FramerSink, Giver, ChokeTaker, UploadTaker {
   #saysAll(message: Extract<Message, { type: 'bitfield' | 'have-all' | 'have-none' }>): void {
     if (message.type !== 'bitfield' && !this.isFast)
       throw new ProtocolError(`${message.type} without the fast extension (BEP 6)`);
-    if (this.#hasSpoken) throw new ProtocolError('says twice what it has');
-    this.#hasSpoken = true;
+    // It is to come once and first, but aria2 sends one in place of many HAVEs.
+    const cost = Math.max(this.#host.pieceCount, LEAST_BITFIELD_PIECES);
+    if (!this.#bitfields.spend(cost, this.#host.clock.nowMs()))
+      throw new ProtocolError('says again and again what it has');
     const { pieceCount } = this.#host;
     if (!this.#has) {
       if (message.type === 'bitfield') this.#early.bits = message.bits;
@@ -579,12 +587,11 @@ export class Peer implements FramerSink, Giver, ChokeTaker, UploadTaker {
     }
     const before = this.#has;
     if (message.type === 'bitfield') this.#has = new Bitfield(pieceCount, message.bits);
-    if (message.type === 'have-all') this.#has = Bitfield.full(pieceCount);
+    else this.#has = message.type === 'have-all' ? Bitfield.full(pieceCount) : new Bitfield(pieceCount);
     this.#host.hasChanged(this, undefined, before);
   }
 
   #saysHave(piece: number): void {
-    this.#hasSpoken = true;
     if (!this.#has) {
       if (this.#early.pieces.size >= MAX_EARLY_HAVES) throw new ProtocolError('says have too often');
       this.#early.pieces.add(piece);
