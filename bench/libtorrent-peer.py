@@ -48,6 +48,10 @@ def seed(torrent, directory, port, limit="0"):
     settings.update(COMMON, listen_interfaces=f"127.0.0.1:{port}", upload_rate_limit=int(limit),
                     allow_multiple_connections_per_ip=True)
     session = lt.session(settings)
+    # Peers of the local network are of a class that no limit is for, unless one is said.
+    local = session.get_peer_class(lt.session.local_peer_class_id)
+    local["upload_limit"] = int(limit)
+    session.set_peer_class(lt.session.local_peer_class_id, local)
     params = parameters(torrent, directory)
     params.flags |= lt.torrent_flags.seed_mode
     handle = session.add_torrent(params)
