@@ -6,7 +6,13 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { keyOf } from '../src/config/read-settings.ts';
-import { DEFAULT_WAN_UPLOAD, SETTING_NAMES, SETTINGS, type SettingName } from '../src/config/settings.ts';
+import {
+  DEFAULT_WAN_UPLOAD,
+  LIVE_SETTINGS,
+  SETTING_NAMES,
+  SETTINGS,
+  type SettingName,
+} from '../src/config/settings.ts';
 import { formatBytes } from '../src/lib/format-bytes.ts';
 import { formatHostPort, type HostPort } from '../src/lib/host-port.ts';
 
@@ -19,16 +25,23 @@ const HEAD = `# Settings
 
 <!-- Written by scripts/generate-docs.ts out of src/config/settings.ts. Change it there. -->
 
-Each setting is a flag of \`debtorrent serve\` and a key of its configuration file (TOML), which is read only when
-\`--config FILE\` names it. A flag wins over the file, the file over the default. A key that isn't known is refused, with
-the nearest known one. \`debtorrent config\` prints all settings with their defaults in the form of that file;
-\`debtorrent config --config FILE\` prints what a file makes of them.
+Each setting is a flag of \`debtorrent serve\`, a variable of its environment (\`cache_dir\` is \`DEBTORRENT_CACHE_DIR\`), and a
+key of its configuration file (TOML), which is read only when \`--config FILE\` or \`DEBTORRENT_CONFIG\` names it. A flag wins
+over the environment, that over the file, the file over the default. A key that isn't known is refused, with the nearest
+known one. \`debtorrent config\` prints all settings as \`serve\` would have them with the same flags, in the form of that file,
+each with where it came from; \`--json\` the same for programs. Without \`--config\` it reads the service's file,
+\`/etc/debtorrent/debtorrent.toml\`, where that is.
 
 `;
 
 const TAIL = `
-- **Lists**: a repeatable flag is given once for each value; in the file it is a list of texts.
-- **Switches**: \`--no-lan\` is \`lan = false\` in the file.
+- **Lists**: a repeatable flag is given once for each value; in the file it is a list of texts, in the environment separated by
+  commas.
+- **Switches**: \`--no-lan\` is \`lan = false\` in the file, \`DEBTORRENT_LAN=false\` in the environment.
+- **Reload**: on SIGHUP (\`systemctl reload debtorrent\`) a running daemon reads its file again and takes over
+  ${keysOf(LIVE_SETTINGS)}. Of others that have changed it says that they take a restart; so it does when
+  \`upload_limit\` is new or gone, and for a \`peer\` that is gone. A file that has no sense changes nothing, and the log says why.
+  Transfers go on meanwhile. SIGHUP from a terminal that was closed ends it.
 - **The local network**: nodes of one network segment find each other by multicast (BitTorrent's local discovery, UDP port
   6771) and need no setting. A firewall must let that in, and TCP on the port of \`--peer-listen\`. Machines in a subnet of this one's
   own interfaces count as near; with \`--no-lan\` only those with private addresses do.
@@ -87,6 +100,11 @@ tracker = ["http://tracker.example.org:6969/announce"]
 upload_limit = "5 MiB/s"
 \`\`\`
 `;
+
+function keysOf(names: readonly SettingName[]): string {
+  const keys = names.map((name) => `\`${keyOf(name)}\``);
+  return `${keys.slice(0, -1).join(', ')} and ${keys.at(-1)}`;
+}
 
 /** The whole text of docs/configuration.md. */
 export function configurationDoc(): string {

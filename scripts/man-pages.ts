@@ -5,8 +5,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import packageJson from '../package.json' with { type: 'json' };
-import { keyOf } from '../src/config/read-settings.ts';
-import { SETTING_NAMES, SETTINGS } from '../src/config/settings.ts';
+import { keyOf, variableOf } from '../src/config/read-settings.ts';
+import { isLive, SETTING_NAMES, SETTINGS } from '../src/config/settings.ts';
 import type { CommandEntry, Flag } from './command-table.ts';
 import { markdownToRoff } from './markdown-to-roff.ts';
 import { bold, example, italic, manPage, roffText, tagged } from './roff.ts';
@@ -94,8 +94,12 @@ export function settingsPage(): string {
     '.SH DESCRIPTION',
     `The file that ${bold('debtorrent serve \\-\\-config'.replaceAll('\\', ''))} ${italic('FILE')} reads, in the form of TOML:`,
     `lines ${roffText('key = value')}, text in double quotes, several values as a list in brackets. The service reads`,
-    `${italic('/etc/debtorrent/debtorrent.toml')}, in which all settings stand as comments. A flag wins over the file, the file over`,
-    "the default. A key that isn't known is refused, with the nearest known one.",
+    `${italic('/etc/debtorrent/debtorrent.toml')}, in which all settings stand as comments. A flag wins over the`,
+    "environment, that over the file, the file over the default. A key that isn't known is refused, with the nearest known one.",
+    '.PP',
+    `On SIGHUP (${bold('systemctl reload debtorrent')}) a running daemon reads the file again and takes over what is marked below as`,
+    'taken over on reload; of other changes it says that they take a restart. A file that has no sense changes nothing.',
+    `${bold('debtorrent config')} prints what holds, and where each value came from.`,
     '.SH SETTINGS',
     ...SETTING_NAMES.map((name) => {
       const { description, fileDescription, flag } = SETTINGS[name];
@@ -104,7 +108,8 @@ export function settingsPage(): string {
       const initial = unset
         ? `Not set by default; an example: ${defaultOf(name)}.`
         : `Default: ${defaultOf(name)}.`;
-      return tagged(bold(keyOf(name)), [about, initial, `Flag: --${flag}.`].map(roffText).join('\n'));
+      const where = `Flag: --${flag}. Variable: ${variableOf(name)}.${isLive(name) ? ' Taken over on reload.' : ''}`;
+      return tagged(bold(keyOf(name)), [about, initial, where].map(roffText).join('\n'));
     }),
     '.SH FORMS',
     tagged(

@@ -8,7 +8,8 @@ import { formatBytes } from '../src/lib/format-bytes.ts';
 import { formatHostPort, type HostPort } from '../src/lib/host-port.ts';
 
 const HEAD = `# Settings of the DebTorrent service. Each line is the default: take the # before a setting away to change it, then
-# "systemctl restart debtorrent". debtorrent.toml(5) explains; "debtorrent config --config FILE" shows what a file makes.
+# "systemctl reload debtorrent"; its log says when a change takes "systemctl restart debtorrent". debtorrent.toml(5)
+# explains; "debtorrent config" shows what holds.
 #
 # Where APT is listened for says debtorrent.socket, not "listen" here: "systemctl edit debtorrent.socket".
 `;

@@ -22,12 +22,13 @@ import { beFound } from './daemon/be-found.ts';
 import { makeDirectory } from './daemon/make-directory.ts';
 import { ownAddresses } from './daemon/own-addresses.ts';
 import { releaseStatus } from './daemon/release-status.ts';
+import { LiveSettings, type Reloaded } from './daemon/reload.ts';
 import { SwarmSide } from './daemon/swarm-side.ts';
 import { VERSION } from './daemon/version.ts';
 import { systemClock } from './lib/clock.ts';
 import { ConfigError } from './lib/errors.ts';
 import type { HostPort } from './lib/host-port.ts';
-import { log } from './lib/log.ts';
+import { log, setLogLevel } from './lib/log.ts';
 import { quoteRemote } from './lib/quote-remote.ts';
 import { Totals } from './metrics/totals.ts';
 import { HttpMirror, userAgentFor } from './mirror/http-mirror.ts';
@@ -55,6 +56,8 @@ export interface Daemon extends AsyncDisposable {
   readonly store: Store;
   /** Whether an answer to APT is under way. */
   readonly isBusy: boolean;
+  /** Takes over what can be without a restart. Throws ConfigError, nothing being changed, for what can't be together. */
+  reload(settings: Settings): Reloaded;
 }
 
 /**
@@ -234,6 +237,22 @@ export async function startDaemon(settings: Settings, sockets: readonly number[]
   }
   for (const peer of settings.peers) swarms.give(peer);
 
+  const live = new LiveSettings(settings, {
+    allowClient: ({ allowClient }) => clients.setAllowed(allowClient),
+    cacheLimitBytes: ({ cacheLimitBytes }) => store.setLimit(cacheLimitBytes),
+    // Whom we know stays known until a restart.
+    peers: ({ peers }, before) => {
+      for (const peer of peers) swarms.give(peer);
+      return before.peers.every((known) => peers.some((peer) => isSame(known, peer)));
+    },
+    trackers: (after) => swarmSide.setTrackers(after, archives),
+    share: ({ share }) => catalogue.setShareRules(share.map(parseShareRule)),
+    allowUpstream: ({ allowUpstream }) => policy.setAllowed(allowUpstream),
+    uploadLimit: (after, before) => swarmSide.setUploadLimit(after, before),
+    downloadLimit: (after) => swarmSide.setDownloadLimit(after),
+    logLevel: ({ logLevel }) => setLogLevel(logLevel),
+  });
+
   const owned = stack.move();
   return {
     apt,
@@ -243,8 +262,16 @@ export async function startDaemon(settings: Settings, sockets: readonly number[]
     get isBusy() {
       return servers.some(({ isBusy }) => isBusy);
     },
+    reload(after) {
+      for (const { address } of servers) checkListen(address, after.allowClient);
+      return live.reload(after);
+    },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+function isSame(a: HostPort, b: HostPort): boolean {
+  return a.host === b.host && a.port === b.port;
 }
 
 function openStore({ cacheDir, cacheLimitBytes }: Settings): DiskStore {

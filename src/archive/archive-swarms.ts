@@ -20,7 +20,7 @@ export interface ArchiveSwarmsOptions {
   /** The swarm of an identity: info-hash in hexadecimal. May throw for an identity that can have none. */
   readonly infoHash: (identity: ArchiveIdentity) => string;
   /** What the operator shares though no public archive key signed it. */
-  readonly shareRules: readonly ShareRule[];
+  readonly shareRules: () => readonly ShareRule[];
   /** All that are in force, asked anew each time. */
   readonly releases: () => Iterable<HeldRelease>;
 }
@@ -38,7 +38,7 @@ export class ArchiveSwarms {
   }
 
   mayShare(held: HeldRelease): boolean {
-    return isShareable(held.release, held.place.base, held.verdict, this.#options.shareRules);
+    return isShareable(held.release, held.place.base, held.verdict, this.#options.shareRules());
   }
 
   /** The swarms to be in: of each shareable archive "all", and one for each architecture whose indexes are in use. */

@@ -86,12 +86,14 @@ export class Catalogue implements AsyncDisposable {
   readonly #swarms: ArchiveSwarms;
   readonly #lookups: Lookups;
   readonly #listeners = new Set<() => void>();
+  #shareRules: readonly ShareRule[];
   #closed = false;
 
   /** Reads what the directory holds. Throws only when that can't be made or read at all. */
   constructor(options: CatalogueOptions) {
     const clock = options.clock ?? systemClock;
     this.#clock = clock;
+    this.#shareRules = options.shareRules ?? [];
     this.#releases = new HeldReleases(options.directory, clock);
     this.#shelf = new TableShelf(
       join(options.directory, 'tables'),
@@ -99,7 +101,7 @@ export class Catalogue implements AsyncDisposable {
     );
     this.#swarms = new ArchiveSwarms({
       infoHash: options.infoHash,
-      shareRules: options.shareRules ?? [],
+      shareRules: () => this.#shareRules,
       releases: () => this.#releases.all(),
     });
     this.#tables = new IndexTables({
@@ -321,6 +323,13 @@ export class Catalogue implements AsyncDisposable {
   onChange(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  /** Others than those given at the start. */
+  setShareRules(rules: readonly ShareRule[]): void {
+    this.#shareRules = rules;
+    for (const held of this.#releases.all()) held.shareable = this.#swarms.mayShare(held);
+    this.#changed();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

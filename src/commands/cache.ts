@@ -6,17 +6,15 @@
 import { resolve } from 'node:path';
 import type { ArgsDef, ParsedArgs } from 'citty';
 import type { ImportProgress } from '../acquire/importer.ts';
-import { readConfigFile, readSettings } from '../config/read-settings.ts';
 import { SETTINGS } from '../config/settings.ts';
 import { UsageError } from '../lib/errors.ts';
 import { formatBytes } from '../lib/format-bytes.ts';
 import { log } from '../lib/log.ts';
 import { fetchRaw } from '../mirror/fetch-raw.ts';
 import { ADMIN_HEADER } from '../status/routes.ts';
+import { readConfiguration } from './configuration.ts';
 import { importHere } from './import-here.ts';
 import { barOf } from './progress-bar.ts';
-import { repeatedFlag } from './repeated-flag.ts';
-import { writtenFlags } from './setting-flags.ts';
 
 const flagOf = (name: 'cacheDir' | 'stateDir' | 'aptLists' | 'share') => {
   const { valueHint = '', description } = SETTINGS[name];
@@ -69,15 +67,11 @@ export async function runCache({
   const directory = resolve(args.directory);
   const show = shownOnTerminal();
   const outcome =
-    (await importByDaemon(url, directory, show)) ?? (await importHere(settingsOf(rawArgs), directory, show));
+    (await importByDaemon(url, directory, show)) ??
+    (await importHere(readConfiguration(rawArgs).settings, directory, show));
   if (args.json) process.stdout.write(`${JSON.stringify(outcome, null, 2)}\n`);
   else process.stdout.write(describe(outcome));
   return outcome.refused.length > 0 ? 1 : 0;
-}
-
-function settingsOf(rawArgs: readonly string[]) {
-  const config = repeatedFlag(rawArgs, 'config').at(-1);
-  return readSettings(writtenFlags(rawArgs), config === undefined ? {} : readConfigFile(config));
 }
 
 /** Undefined when no daemon answers there. Throws what the daemon objects to. */

@@ -66,7 +66,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     },
   },
   config: {
-    description: 'Print the settings, as a configuration file',
+    description: 'Print the settings that hold, and where each came from',
     load: () => import('./config.ts'),
   },
 };

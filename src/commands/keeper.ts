@@ -21,6 +21,8 @@ export interface Kept {
   readonly ended: Promise<Ended>;
   /** Asks it to end in good order, in the name of the signal that we got. */
   stop(signal: NodeJS.Signals): void;
+  /** Asks it to read its settings again. */
+  reload(): void;
   kill(): void;
 }
 
@@ -86,6 +88,11 @@ export class Keeper {
     this.#stopping = true;
     this.#wake?.();
     this.#kept?.stop(signal);
+  }
+
+  /** Passed on to the one that lives; one that is to be born reads them anyway. */
+  reload(): void {
+    this.#kept?.reload();
   }
 
   async #live(): Promise<Life> {

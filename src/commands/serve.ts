@@ -5,12 +5,11 @@
  */
 import type { ArgsDef } from 'citty';
 import { listensOf } from '../config/listens.ts';
-import { readConfigFile, readSettings } from '../config/read-settings.ts';
 import { SETTING_NAMES } from '../config/settings.ts';
 import { setLogLevel } from '../lib/log.ts';
+import { readConfiguration } from './configuration.ts';
 import { endOrphan } from './orphan.ts';
-import { repeatedFlag } from './repeated-flag.ts';
-import { settingArgs, writtenFlags } from './setting-flags.ts';
+import { settingArgs } from './setting-flags.ts';
 import { supervise } from './supervise.ts';
 import { findWatcher } from './watcher.ts';
 
@@ -21,13 +20,10 @@ export const serveArgs: ArgsDef = {
 
 /** Resolves with the exit code when the daemon has ended. Throws UsageError, ConfigError, or Error with what to do. */
 export async function run({ rawArgs }: { readonly rawArgs: readonly string[] }): Promise<number> {
-  const configFile = repeatedFlag(rawArgs, 'config').at(-1);
-  const settings = readSettings(
-    writtenFlags(rawArgs),
-    configFile === undefined ? {} : readConfigFile(configFile),
-  );
-  setLogLevel(settings.logLevel);
+  // First, for what it finds in the environment is no setting.
   const watcher = findWatcher();
+  const { settings } = readConfiguration(rawArgs);
+  setLogLevel(settings.logLevel);
   if (watcher.kind !== 'parent') await endOrphan(settings.stateDir);
   if (watcher.kind === 'nobody' && settings.supervise) {
     const code = await supervise(listensOf(settings), rawArgs);
@@ -35,5 +31,5 @@ export async function run({ rawArgs }: { readonly rawArgs: readonly string[] }):
   }
   // Loaded only here: a process that keeps another alive has no need of it.
   const { serveHere } = await import('./serve-here.ts');
-  return serveHere(settings, watcher);
+  return serveHere(settings, watcher, () => readConfiguration(rawArgs));
 }

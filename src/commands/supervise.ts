@@ -10,6 +10,7 @@ import { systemClock } from '../lib/clock.ts';
 import { dup } from '../lib/dup.ts';
 import type { HostPort } from '../lib/host-port.ts';
 import { listenOn } from '../proxy/listen-on.ts';
+import { onHangup } from './hangup.ts';
 import { type Ended, Keeper, type Kept, type SignOfLife } from './keeper.ts';
 import { SUPERVISOR } from './watcher.ts';
 
@@ -32,6 +33,7 @@ export async function supervise(
   }
   const keeper = new Keeper({ clock: systemClock, start: (heard) => startDaemonProcess(fds, args, heard) });
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => keeper.stop(signal));
+  onHangup({ reload: () => keeper.reload(), gone: () => keeper.stop('SIGTERM') });
   // The clock's timers don't hold us, and between two daemons nothing else does.
   const hold = setInterval(() => {}, 60_000);
   const code = await keeper.run();
@@ -70,12 +72,14 @@ function startDaemonProcess(
       ? { code, signal: null }
       : { code: null, signal: signalCode as NodeJS.Signals };
   });
+  // Its end is on its way already where the channel is closed.
+  const tell = (signal: NodeJS.Signals) => {
+    if (child.exitCode === null && child.signalCode === null) child.send(signal);
+  };
   return {
     ended,
-    stop(signal) {
-      // Its end is on its way already where the channel is closed.
-      if (child.exitCode === null && child.signalCode === null) child.send(signal);
-    },
+    stop: tell,
+    reload: () => tell('SIGHUP'),
     kill: () => child.kill('SIGKILL'),
   };
 }

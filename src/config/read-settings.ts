@@ -1,6 +1,7 @@
 /**
- * Settings from flags and a file: flags win over the file, the file over the defaults. What has no sense is refused
- * with the setting's name and what would have had some; an unknown key with the nearest known one.
+ * Settings from flags, environment and a file: flags win over the environment, that over the file, the file over the
+ * defaults. What has no sense is refused with the setting's name and what would have had some; an unknown key with the
+ * nearest known one.
  */
 import { readFileSync } from 'node:fs';
 import { ConfigError, UsageError } from '../lib/errors.ts';
@@ -10,16 +11,31 @@ import { SETTING_NAMES, SETTINGS, type SettingName, type Settings } from './sett
 /** Values as they were written, by setting: a list for those that may be repeated, true/false for switches. */
 export type Written = Partial<Record<SettingName, string | boolean | readonly string[]>>;
 
-/** Throws UsageError (flags) or ConfigError (file). */
-export function readSettings(flags: Written, file: Written = {}): Settings {
+export type Origin = 'flag' | 'environment' | 'file' | 'default';
+
+/** Throws UsageError (flags) or ConfigError (environment, file). */
+export function readSettings(flags: Written, file: Written = {}, environment: Written = {}): Settings {
   const settings: Partial<Record<SettingName, unknown>> = {};
   for (const name of SETTING_NAMES) {
-    const fromFlags = flags[name] !== undefined;
-    const written = flags[name] ?? file[name];
-    settings[name] =
-      written === undefined ? SETTINGS[name].initial : parse(name, written, fromFlags ? 'flag' : 'file');
+    const from = originOf(name, { flags, environment, file });
+    const written = { flag: flags, environment, file, default: {} as Written }[from][name];
+    settings[name] = written === undefined ? SETTINGS[name].initial : parse(name, written, from);
   }
   return settings as unknown as Settings;
+}
+
+/** Whose value is in force. */
+export function originOf(
+  name: SettingName,
+  {
+    flags,
+    environment,
+    file,
+  }: { readonly flags: Written; readonly environment: Written; readonly file: Written },
+): Origin {
+  if (flags[name] !== undefined) return 'flag';
+  if (environment[name] !== undefined) return 'environment';
+  return file[name] === undefined ? 'default' : 'file';
 }
 
 /** The TOML file at `path` as written values. Throws ConfigError. */
@@ -54,6 +70,11 @@ export function keyOf(name: SettingName): string {
   return SETTINGS[name].flag.replace(/^no-/, '').replaceAll('-', '_');
 }
 
+/** The variable of a setting in the environment: "DEBTORRENT_CACHE_DIR". */
+export function variableOf(name: SettingName): string {
+  return `DEBTORRENT_${keyOf(name).toUpperCase()}`;
+}
+
 function asWritten(value: unknown, where: string): string | boolean | readonly string[] {
   if (typeof value === 'string' || typeof value === 'boolean') return value;
   if (typeof value === 'number') return String(value);
@@ -61,14 +82,12 @@ function asWritten(value: unknown, where: string): string | boolean | readonly s
   throw new ConfigError(`${where} must be text, a number, true, false or a list of texts`);
 }
 
-function parse(
-  name: SettingName,
-  written: string | boolean | readonly string[],
-  where: 'flag' | 'file',
-): unknown {
+function parse(name: SettingName, written: string | boolean | readonly string[], where: Origin): unknown {
   const { kind, flag, expects, parse: parseOne } = SETTINGS[name];
-  const wrong = (what: string) =>
-    where === 'flag' ? new UsageError(`--${flag} ${what}`) : new ConfigError(`"${keyOf(name)}" ${what}`);
+  const wrong = (what: string) => {
+    if (where === 'flag') return new UsageError(`--${flag} ${what}`);
+    return new ConfigError(`${where === 'environment' ? variableOf(name) : `"${keyOf(name)}"`} ${what}`);
+  };
   const one = (text: string): unknown => {
     const value = parseOne(text);
     if (value !== undefined) return value;

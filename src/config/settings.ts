@@ -1,7 +1,7 @@
 /**
- * Every setting of the daemon: its type, its default, a sentence for people, and how it is written as a flag and in
- * the configuration file. One table; flags, file and `debtorrent config` are read from it. Flags win over the file,
- * the file over the defaults. Each setting must answer "who would change this, and why?".
+ * Every setting of the daemon: its type, its default, a sentence for people, and how it is written as a flag, in the
+ * environment and in the configuration file. One table; flags, variables, file, documents and `debtorrent config` are
+ * read from it. Each setting must answer "who would change this, and why?".
  */
 import { homedir } from 'node:os';
 import { join } from 'node:path';
@@ -325,6 +325,18 @@ export const SETTINGS: { readonly [N in SettingName]: SettingSpec<Settings[N]> }
     expects: LOG_LEVELS.join(', '),
   },
 };
+
+/** Those that a running daemon takes over from its file on SIGHUP (daemon/reload.ts); all others need a restart. */
+export const LIVE_SETTINGS = [
+  ...(['allowClient', 'cacheLimitBytes', 'peers', 'trackers', 'share', 'allowUpstream'] as const),
+  ...(['uploadLimit', 'downloadLimit', 'logLevel'] as const),
+] as const satisfies readonly SettingName[];
+
+export type LiveSetting = (typeof LIVE_SETTINGS)[number];
+
+export function isLive(name: SettingName): name is LiveSetting {
+  return (LIVE_SETTINGS as readonly SettingName[]).includes(name);
+}
 
 export const SETTING_NAMES = Object.keys(SETTINGS) as SettingName[];
 

@@ -59,6 +59,7 @@ export class SwarmSide implements AsyncDisposable {
   /** Our own, where there is one. */
   tracker: HostPort | undefined;
   readonly #options: SwarmSideOptions;
+  readonly #uploadBuckets: { readonly lan: TokenBucket; readonly wan: TokenBucket };
   readonly #peerId: Uint8Array;
   readonly #banKeeper: BanFile;
   readonly #reachability: Reachability;
@@ -71,6 +72,7 @@ export class SwarmSide implements AsyncDisposable {
     this.#options = options;
     this.#peerId = newPeerId(version);
     this.downloadBucket = new TokenBucket(settings.downloadLimit, clock.nowMs());
+    this.#uploadBuckets = uploadBuckets(settings, clock.nowMs());
     this.#banKeeper = new BanFile(settings.stateDir, clock);
     this.peers = settings.peerListen;
     this.#reachability = new Reachability({
@@ -90,7 +92,7 @@ export class SwarmSide implements AsyncDisposable {
       local: new LocalNetwork(clock, settings.lan ? ownAddresses : undefined),
       privacy: new Privacy(settings.privacy, isSecurity),
       client: `DebTorrent ${version}`,
-      uploadBuckets: uploadBuckets(settings, clock.nowMs()),
+      uploadBuckets: this.#uploadBuckets,
       moved(direction, bytes, lan) {
         if (direction === 'up') return totals.add('uploaded', bytes);
         totals.add('fromPeers', bytes);
@@ -175,6 +177,25 @@ export class SwarmSide implements AsyncDisposable {
       trackers: () => this.#trackerClient?.status() ?? [],
       dht: () => this.#dht?.status(),
     };
+  }
+
+  /** Others of the operator's from now on; our own stays. */
+  setTrackers(settings: Settings, archives: Archives): void {
+    const lists = [...configuredTrackers(settings, this.tracker), ...archives.trackers()];
+    this.#trackerClient?.setGiven(lists);
+    this.#join(archives);
+  }
+
+  /** False when it takes a restart: one limit for all instead of one for strangers, or the other way round. */
+  setUploadLimit({ uploadLimit }: Settings, before: Settings): boolean {
+    if (uploadLimit === undefined || before.uploadLimit === undefined) return false;
+    this.#uploadBuckets.wan.setRate(uploadLimit, this.#options.clock.nowMs());
+    this.swarms.uploads.ratesChanged();
+    return true;
+  }
+
+  setDownloadLimit({ downloadLimit }: Settings): void {
+    this.downloadBucket.setRate(downloadLimit, this.#options.clock.nowMs());
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

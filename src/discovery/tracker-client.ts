@@ -75,7 +75,7 @@ export class TrackerClient implements AsyncDisposable {
   readonly #options: TrackerClientOptions;
   readonly #draw: () => number;
   readonly #exchange: TrackerExchange;
-  readonly #given: readonly TrackerList[];
+  #given: readonly TrackerList[];
   #lines: readonly Line[];
   /** Of each line the tasks by info-hash. */
   readonly #tasks = new Map<Line, Map<string, TrackerTask>>();
@@ -135,6 +135,11 @@ export class TrackerClient implements AsyncDisposable {
       for (const task of tasks.values()) this.#sayGoodbye(task);
     }
     for (const line of this.#lines) if (!this.#tasks.has(line)) this.#tasks.set(line, new Map());
+  }
+
+  /** Others than those given at the start; takes effect with the next setNamed(). */
+  setGiven(lists: readonly TrackerList[]): void {
+    this.#given = lists;
   }
 
   /** Announces all swarms again, as soon as each tracker allows: we are short of peers. */

@@ -3,7 +3,7 @@
  * The bucket holds a quarter of a second's worth, at least one block of 16 KiB, so that slow limits still move.
  */
 export class TokenBucket {
-  readonly #bytesPerSecond: number;
+  #bytesPerSecond: number;
   #tokens: number;
   #filledMs: number;
 
@@ -11,6 +11,15 @@ export class TokenBucket {
     this.#bytesPerSecond = bytesPerSecond;
     this.#tokens = this.#capacity();
     this.#filledMs = nowMs;
+  }
+
+  /** Another rate from now on; what has been spent stays spent. */
+  setRate(bytesPerSecond: number, nowMs: number): void {
+    if (bytesPerSecond === this.#bytesPerSecond) return;
+    if (!this.unlimited) this.#fill(nowMs);
+    this.#filledMs = nowMs;
+    this.#bytesPerSecond = bytesPerSecond;
+    this.#tokens = Math.min(this.#tokens, this.#capacity());
   }
 
   get unlimited(): boolean {

@@ -36,7 +36,7 @@ export interface UpstreamPolicyOptions {
 }
 
 export class UpstreamPolicy {
-  readonly #allowed: ReadonlySet<string>;
+  #allowed: ReadonlySet<string>;
   readonly #inSources: (host: string, port: number) => boolean;
   readonly #resolve: Resolve;
   readonly #clock: Clock;
@@ -47,10 +47,15 @@ export class UpstreamPolicy {
     allowed: readonly string[],
     { resolve = resolveAll, clock = systemClock, inSources = () => false }: UpstreamPolicyOptions = {},
   ) {
-    this.#allowed = new Set(allowed.map((text) => canonicalName(text.trim().toLowerCase())));
+    this.#allowed = namesOf(allowed);
     this.#inSources = inSources;
     this.#resolve = resolve;
     this.#clock = clock;
+  }
+
+  /** Others from now on, in the same form. */
+  setAllowed(allowed: readonly string[]): void {
+    this.#allowed = namesOf(allowed);
   }
 
   /** Whether `--allow-upstream`, or one of apt's sources, names this very host and port. */
@@ -127,6 +132,10 @@ function hostAndPort(at: Pick<Location, 'scheme' | 'host'>): { host: string; por
   const parsed = parseHostPort(at.host, { port: at.scheme === 'https' ? 443 : 80 });
   if (!parsed) throw new RefusedError(400, `could not understand the host ${at.host}`);
   return { host: parsed.host.toLowerCase().replace(/\.$/, ''), port: parsed.port };
+}
+
+function namesOf(allowed: readonly string[]): ReadonlySet<string> {
+  return new Set(allowed.map((text) => canonicalName(text.trim().toLowerCase())));
 }
 
 /** The form in which `allowed` is compared: no brackets, no trailing dot; ":PORT" kept. */

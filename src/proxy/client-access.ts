@@ -15,11 +15,18 @@ export interface ClientAccessOptions {
 }
 
 export class ClientAccess {
-  readonly #rules: readonly ((address: string) => boolean)[];
+  readonly #isOnLan: (address: string) => boolean;
+  #rules: readonly ((address: string) => boolean)[] = [];
 
   constructor({ allowed, isOnLan }: ClientAccessOptions) {
+    this.#isOnLan = isOnLan;
+    this.setAllowed(allowed);
+  }
+
+  /** Others from now on; connections that are open stay, their next requests are refused. */
+  setAllowed(allowed: readonly string[]): void {
     this.#rules = allowed.map((text) => {
-      if (text === 'lan') return isOnLan;
+      if (text === 'lan') return this.#isOnLan;
       const range = parseAddressRange(text);
       return (address) => range?.has(address) ?? false;
     });

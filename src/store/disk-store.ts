@@ -47,7 +47,7 @@ const FLUSH_EVERY_MS = 5_000;
 
 export class DiskStore implements Store {
   readonly #cacheDir: string;
-  readonly #limitBytes: number;
+  #limitBytes: number;
   readonly #clock: Clock;
   readonly #lock: Disposable;
   readonly #index: DiskIndex;
@@ -217,6 +217,12 @@ export class DiskStore implements Store {
 
   onGone(listener: (key: Sha256) => void): void {
     this.#listeners.push(listener);
+  }
+
+  /** Another limit from now on; what is too much goes at once. */
+  setLimit(limitBytes: number): void {
+    this.#limitBytes = limitBytes;
+    this.#makeRoom(0, undefined);
   }
 
   /** Resolves when the work of the start is done and everything stored has been synced. */

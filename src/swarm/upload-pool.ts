@@ -50,8 +50,7 @@ export class UploadPool<T extends PoolTaker> {
   readonly #busy: T[] = [];
   readonly #held = new HeldBack<T>();
   readonly #sent: SentLately<T>;
-  /** Undefined without a limit: then nothing is held back. */
-  readonly #copies: Copies | undefined;
+  readonly #countCopies: Copies = (key, piece) => this.#sent.of(key, piece)?.copies ?? 0;
   /** Of the piece that was begun last for each taker. */
   readonly #sending = new Map<T, Sent<T>>();
   #turns = 0;
@@ -65,7 +64,21 @@ export class UploadPool<T extends PoolTaker> {
     this.#bucket = bucket;
     this.#slots = new UploadSlots(slotsFor(bucket.bytesPerSecond));
     this.#sent = new SentLately(clock.nowMs());
-    this.#copies = bucket.unlimited ? undefined : (key, piece) => this.#sent.of(key, piece)?.copies ?? 0;
+  }
+
+  /** The bucket's rate is another. */
+  rateChanged(): void {
+    this.#slots.count = slotsFor(this.#bucket.bytesPerSecond);
+    if (this.#bucket.unlimited) this.#sending.clear();
+    this.#takeBackPump?.();
+    this.#takeBackPump = undefined;
+    this.#rotateSoon();
+    this.pump();
+  }
+
+  /** Undefined without a limit: then nothing is held back. */
+  get #copies(): Copies | undefined {
+    return this.#bucket.unlimited ? undefined : this.#countCopies;
   }
 
   /** A new connection: sets whether it is choked. */

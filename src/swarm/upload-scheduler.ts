@@ -47,6 +47,12 @@ export class UploadScheduler {
     if (entry.connections === 0) this.#shares.delete(addressGroup);
   }
 
+  /** The rate of a bucket is another. */
+  ratesChanged(): void {
+    this.#lan.rateChanged();
+    if (this.#wan !== this.#lan) this.#wan.rateChanged();
+  }
+
   stop(): void {
     this.#lan.stop();
     this.#wan.stop();

@@ -47,7 +47,8 @@ const LAST_PIECE_MS = 4_000;
 const OPTIMISTIC_TURN = 4;
 
 export class UploadSlots<T extends SlotTaker> {
-  readonly count: number;
+  /** May change: who holds a slot keeps it until its turn is over. */
+  count: number;
   readonly #holders = new Set<T>();
   /** Choked, who has waited longest first. */
   readonly #choked = new Set<T>();

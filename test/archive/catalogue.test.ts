@@ -105,6 +105,26 @@ const keyOf = ({ content }: SampleFile) => sha256Of(bytesOf(content));
 const hex = (kind: 'md5' | 'sha1' | 'sha256' | 'sha512', bytes: Uint8Array) =>
   new Bun.CryptoHasher(kind).update(bytes).digest('hex');
 
+describe('Catalogue.setShareRules()', () => {
+  test('what is shared, and in which swarms, goes by the rules from then on', async () => {
+    const main = indexFiles([HELLO]);
+    const catalogue = catalogueWith();
+    put(catalogue, { files: releaseFiles(main) }, DIST, UNKNOWN);
+    await look(catalogue, `${DIST}/${STEM}.gz`);
+    await arrive(catalogue, main.gz);
+    let changes = 0;
+    catalogue.onChange(() => {
+      changes += 1;
+    });
+    expect((await look(catalogue, `${BASE}/${HELLO.path}`))?.swarms).toEqual([]);
+    catalogue.setShareRules([parseShareRule('Debian')]);
+    expect(changes).toBe(1);
+    expect((await look(catalogue, `${BASE}/${HELLO.path}`))?.swarms).toEqual([AMD64, ALL]);
+    catalogue.setShareRules([]);
+    expect(catalogue.identities()).toEqual([]);
+  });
+});
+
 describe('Catalogue.beside()', () => {
   const main = indexFiles([HELLO]);
   const files = {

@@ -26,6 +26,7 @@ class Nursery {
         return {
           ended: promise,
           stop: (signal) => this.told.push(signal),
+          reload: () => this.told.push('SIGHUP'),
           kill: () => {
             this.told.push('SIGKILL');
             resolve({ code: null, signal: 'SIGKILL' });
@@ -102,6 +103,17 @@ describe('Keeper', () => {
     nursery.end({ code: 1, signal: null });
     expect(await nursery.clock.until(nursery.code)).toBe(1);
     expect(nursery.clock.pending).toBe(0);
+  });
+
+  test('reload() is passed on to the one that lives, which goes on living', async () => {
+    const nursery = new Nursery();
+    nursery.heard('ready');
+    nursery.keeper.reload();
+    await nursery.live(2);
+    expect(nursery.told).toEqual(['SIGHUP']);
+    expect(nursery.bornMs).toHaveLength(1);
+    nursery.end({ code: 0, signal: null });
+    expect(await nursery.code).toBe(0);
   });
 
   test('one that hangs while it is to stop is killed, and that is the end', async () => {

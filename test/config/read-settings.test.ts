@@ -40,6 +40,13 @@ describe('readSettings()', () => {
     expect(settings.dht).toBe(true);
   });
 
+  test('the environment wins over the file, a flag over both', () => {
+    const file = { logLevel: 'debug', privacy: 'lan', lan: false };
+    const environment = { logLevel: 'warn', privacy: 'open' };
+    const settings = readSettings({ logLevel: 'error' }, file, environment);
+    expect(settings).toMatchObject({ logLevel: 'error', privacy: 'open', lan: false });
+  });
+
   test('a switch given as a flag wins over the file both ways', () => {
     expect(readSettings({ lan: true }, { lan: false }).lan).toBe(true);
     expect(readSettings({ lan: false }, { lan: true }).lan).toBe(false);

@@ -23,6 +23,10 @@ describe('SETTINGS', () => {
     }
   });
 
+  test('there are no more than an operator can look through', () => {
+    expect(SETTING_NAMES.length).toBeLessThanOrEqual(35);
+  });
+
   test('APT is served on loopback unless told otherwise', () => {
     expect(SETTINGS.listen.initial).toEqual({ host: '127.0.0.1', port: 9988 });
   });

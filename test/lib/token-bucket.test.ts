@@ -18,6 +18,20 @@ function passed(bucket: TokenBucket, spanMs: number, size: () => number, way: 't
 }
 
 describe('TokenBucket', () => {
+  test('setRate() counts from now on; debts stay', () => {
+    const bucket = new TokenBucket(MIB, 0);
+    bucket.spend(2 * MIB, 0);
+    bucket.setRate(2 * MIB, 1000);
+    expect(bucket.bytesPerSecond).toBe(2 * MIB);
+    // 1.75 MiB owed, of which a second at the old rate has paid one.
+    expect(bucket.take(1, 1000)).toBe(375);
+    bucket.setRate(0, 1000);
+    expect(bucket.take(MIB, 1000)).toBe(0);
+    bucket.setRate(MIB, 5000);
+    expect(bucket.spareBytes(5000)).toBeLessThanOrEqual(MIB / 4);
+    expect(bucket.spareBytes(9000)).toBe(MIB / 4);
+  });
+
   test('a rate of 0 lets everything through at once', () => {
     const bucket = new TokenBucket(0, 0);
     expect(bucket.unlimited).toBe(true);

@@ -82,6 +82,13 @@ describe('UpstreamPolicy.check()', () => {
     await expect(policy.check(at('[fd00::1]', 'https'))).rejects.toThrow(RefusedError);
   });
 
+  test('setAllowed() holds from then on', async () => {
+    const policy = new UpstreamPolicy(['mirror.lan'], { resolve: resolving('10.0.0.9') });
+    policy.setAllowed(['other.lan:8080']);
+    expect(await policy.check(at('other.lan:8080'))).toEqual([]);
+    await expect(policy.check(at('mirror.lan'))).rejects.toThrow(RefusedError);
+  });
+
   test('a name that does not resolve is unavailable, not refused', async () => {
     const gone = new UpstreamPolicy([], {
       resolve: () => Promise.reject(Object.assign(new Error(), { code: 'ENOTFOUND' })),

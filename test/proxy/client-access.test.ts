@@ -21,6 +21,12 @@ describe('ClientAccess.allows()', () => {
       expect(access.allows(address)).toBe(false);
   });
 
+  test('setAllowed() holds from then on', () => {
+    const access = new ClientAccess({ allowed: ['10.1.0.0/16'], isOnLan });
+    access.setAllowed(['lan']);
+    expect([access.allows('10.1.2.3'), access.allows('192.168.7.7')]).toEqual([false, true]);
+  });
+
   test('isHere() is this machine only, whoever is allowed', () => {
     const access = new ClientAccess({ allowed: ['0.0.0.0/0'], isOnLan });
     expect([access.isHere('127.0.0.1'), access.isHere('203.0.113.5'), access.isHere(undefined)]).toEqual([

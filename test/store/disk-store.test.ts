@@ -67,6 +67,14 @@ describe('DiskStore over restarts', () => {
       expect(keys.map((key) => store.stat(key) !== undefined)).toEqual([true, false, true]);
     }));
 
+  test('setLimit() lets go of what is too much at once', () =>
+    withDir(async (cacheDir) => {
+      await using store = new DiskStore({ cacheDir, limitBytes: 3000 });
+      for (const seed of [1, 2, 3]) await put(store, sample(1000, seed));
+      store.setLimit(2000);
+      expect(store.totals()).toEqual({ files: 2, bytes: 2000, limitBytes: 2000 });
+    }));
+
   test('sweeps partial files of earlier runs, not its own', () =>
     withDir(async (cacheDir) => {
       mkdirSync(join(cacheDir, 'partial'), { recursive: true });

@@ -119,6 +119,19 @@ describe('UploadPool with a limit', () => {
     for (const blocks of sent) expect(blocks).toBeWithin(36, 45);
   });
 
+  test('rateChanged(): what waits goes out at the new rate, and as many have slots as it can serve', async () => {
+    const { join, ask, clock, bucket, pool } = scene(PIECE / 4);
+    const a = join('a');
+    ask(a, ...Array.from({ length: 40 }, (_, i) => i));
+    await clock.run(1_000);
+    expect(a.sentPieces.length).toBeLessThan(4);
+    bucket.setRate(0, clock.nowMs());
+    pool.rateChanged();
+    await clock.run(10);
+    expect(a.sentPieces).toHaveLength(160);
+    pool.stop();
+  });
+
   test('a piece goes to one; those that wait for it are told at once, and once more when they may ask again', async () => {
     const { join, ask, clock } = scene(2 * PIECE);
     const [a, b] = [join('a'), join('b')];
