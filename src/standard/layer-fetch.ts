@@ -83,7 +83,10 @@ export class LayerFetch {
   heard(peer: HashPeer, message: HashRange & { readonly hashes: Uint8Array }): void {
     const id = idOf(message.piecesRoot, message.index);
     const stretch = this.#stretches.get(id);
-    if (!stretch || stretch.askedOf !== peer) return;
+    if (!stretch) return;
+    const isAwaited = stretch.askedOf === peer;
+    // It may come after we have lost patience, and is as good then.
+    if (!isAwaited && !this.#refused.get(peer)?.has(id)) return;
     const { length, baseLayer } = this.#rangeOf(stretch);
     const split = length * HASH_BYTES;
     const hashes = message.hashes.subarray(0, split);
@@ -99,7 +102,7 @@ export class LayerFetch {
         index: message.index,
         uncles: message.hashes.subarray(split),
       });
-    stretch.askedOf = undefined;
+    if (isAwaited) stretch.askedOf = undefined;
     if (!isSound) return peer.blamed('hashes that contradict the root');
     this.#stretches.delete(id);
     this.#grow(message.piecesRoot.toHex(), message.index, hashes);

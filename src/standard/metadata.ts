@@ -1,7 +1,8 @@
 /**
- * The info dictionary from peers and to peers (ut_metadata). Who fetches asks up to three peers for all of it at once,
- * each for itself: so a wrong one is that peer's fault and nobody else's, and it is blamed. Memory is what has come, at
- * most 32 MiB a peer. Source: BEP 9.
+ * The info dictionary from peers and to peers (ut_metadata). Who fetches asks a few peers at once for all of it, each for
+ * itself: so a wrong one is that peer's fault and nobody else's, and it is blamed. Peers that say different lengths don't
+ * take each other's turn, and who is slow yields to who waits, so nobody can keep it from us by promising it. Memory is
+ * what has come: at most 3 × 32 MiB and 12 × 4 MiB. Source: BEP 9.
  */
 import { Budget } from '../lib/budget.ts';
 import type { Clock } from '../lib/clock.ts';
@@ -10,7 +11,13 @@ import { decodeMetadataMessage, encodeMetadataMessage, METADATA_PIECE_BYTES } fr
 
 /** Longest info dictionary that is fetched (torrent/metainfo.ts reads no longer one). */
 export const METADATA_MAX_BYTES = 32 * 1024 * 1024;
+/** Peers that are asked at once: of those that say the same length, of those with a long one, of all. */
 const AT_ONCE = 3;
+const MAX_FETCHES = 12;
+const LONG_BYTES = 4 * 1024 * 1024;
+/** Who was given so much time, and was slower than that, gives way to another. */
+const FAIR_MS = 10_000;
+const SLOW_BYTES_A_SECOND = 32 * 1024;
 /** Pieces that one peer is asked for ahead. */
 const AHEAD = 8;
 /** Who sends nothing for so long is replaced. */
@@ -35,6 +42,7 @@ interface Fetch {
   readonly parts: (Uint8Array | undefined)[];
   here: number;
   asked: number;
+  readonly sinceMs: number;
   heardMs: number;
 }
 
@@ -56,10 +64,9 @@ export class MetadataFetch<P extends MetadataPeer> {
   /** It can be asked. */
   offer(peer: P): void {
     const { metadataBytes = 0 } = peer;
-    if (this.#isDone || this.#fetches.has(peer) || this.#fetches.size >= AT_ONCE || this.#useless.has(peer))
-      return;
+    if (this.#isDone || this.#fetches.has(peer) || this.#useless.has(peer)) return;
     if (!peer.isReady || !peer.speaks('ut_metadata')) return;
-    if (metadataBytes < 1 || metadataBytes > METADATA_MAX_BYTES) return;
+    if (metadataBytes < 1 || metadataBytes > METADATA_MAX_BYTES || !this.#makeRoom(metadataBytes)) return;
     const fetch: Fetch = {
       sizeBytes: metadataBytes,
       parts: new Array<Uint8Array | undefined>(Math.ceil(metadataBytes / METADATA_PIECE_BYTES)).fill(
@@ -67,6 +74,7 @@ export class MetadataFetch<P extends MetadataPeer> {
       ),
       here: 0,
       asked: 0,
+      sinceMs: this.#clock.nowMs(),
       heardMs: this.#clock.nowMs(),
     };
     this.#fetches.set(peer, fetch);
@@ -111,12 +119,32 @@ export class MetadataFetch<P extends MetadataPeer> {
     for (const [peer, { heardMs }] of this.#fetches) if (now - heardMs > SILENT_MS) this.ended(peer);
   }
 
+  /** Whether one more of that length may be asked; in a slow one's stead if need be. */
+  #makeRoom(sizeBytes: number): boolean {
+    const rivals = [...this.#fetches].filter(([, fetch]) => rival(fetch.sizeBytes, sizeBytes));
+    const isFull = this.#fetches.size >= MAX_FETCHES;
+    if (rivals.length < AT_ONCE && !isFull) return true;
+    const now = this.#clock.nowMs();
+    const slow = (isFull ? [...this.#fetches] : rivals).find(([, { sinceMs, here }]) => {
+      const seconds = (now - sinceMs) / 1000;
+      return now - sinceMs > FAIR_MS && here * METADATA_PIECE_BYTES < seconds * SLOW_BYTES_A_SECOND;
+    });
+    if (!slow) return false;
+    this.ended(slow[0]);
+    return true;
+  }
+
   #askOn(peer: P, fetch: Fetch): void {
     while (fetch.asked < fetch.parts.length && fetch.asked < fetch.here + AHEAD) {
       peer.sendExtended('ut_metadata', encodeMetadataMessage({ type: 'request', piece: fetch.asked }));
       fetch.asked += 1;
     }
   }
+}
+
+/** Long ones are all each other's. */
+function rival(aBytes: number, bBytes: number): boolean {
+  return aBytes === bBytes || (aBytes > LONG_BYTES && bBytes > LONG_BYTES);
 }
 
 /** What a ut_metadata message is about; requests are answered from `info`. Throws ProtocolError. */
