@@ -34,6 +34,9 @@ export interface WebSeedHost {
 /** Asked for at once: little until it has shown how fast it is, then about as much as comes in a second. */
 const FIRST_STRETCH_BYTES = 1024 * 1024;
 const LARGEST_STRETCH_BYTES = 16 * 1024 * 1024;
+/** Who sends less than this in that time keeps pieces from others, and is left for a while. */
+const PATIENCE_MS = 60_000;
+const LEAST_BYTES = 64 * 1024;
 const FIRST_PAUSE_MS = 5_000;
 const LONGEST_PAUSE_MS = 600_000;
 /** Of an answer that ignores Range so much is read in vain. */
@@ -46,6 +49,8 @@ export class WebSeed implements Giver {
   readonly #host: WebSeedHost;
   readonly #base: URL;
   readonly #abort = new AbortController();
+  /** Of the stretch that is being fetched. */
+  #stretch = new AbortController();
   #stretchBytes = FIRST_STRETCH_BYTES;
   #isBusy = false;
   #failures = 0;
@@ -78,6 +83,7 @@ export class WebSeed implements Giver {
   }
 
   blamed(reason: string): void {
+    if (this.#isBlamed) return;
     this.#isBlamed = true;
     diary.warn(`${quoteRemote(this.url)} isn't asked any more: ${reason}`);
     this.#abort.abort(new UnavailableError(reason));
@@ -125,6 +131,8 @@ export class WebSeed implements Giver {
     const { clock } = this.#host;
     const startedMs = clock.nowMs();
     const before = this.bytesDown;
+    this.#stretch = new AbortController();
+    const forget = this.#watch(this.#stretch);
     try {
       for (const work of works) if (!work.isWhole) await this.#fetchRun(work, works);
       this.#failures = 0;
@@ -137,10 +145,25 @@ export class WebSeed implements Giver {
       this.#nextMs = clock.nowMs() + Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (this.#failures - 1));
       diary[this.#failures === 1 ? 'info' : 'debug'](`${quoteRemote(this.url)}: ${(error as Error).message}`);
     } finally {
+      forget();
       for (const work of works)
         for (let block = 0; block < work.blocks; block += 1)
           if (!work.isHere(block) && work.isAsked(block)) work.takeBack(block);
     }
+  }
+
+  /** Aborts what goes on too slowly. Returns how to end that. */
+  #watch(stretch: AbortController): () => void {
+    const { clock } = this.#host;
+    let seen = this.bytesDown;
+    let takeBack = () => {};
+    const look = () => {
+      if (this.bytesDown - seen < LEAST_BYTES) stretch.abort(new UnavailableError('too slow'));
+      seen = this.bytesDown;
+      takeBack = clock.after(PATIENCE_MS, look);
+    };
+    takeBack = clock.after(PATIENCE_MS, look);
+    return () => takeBack();
   }
 
   /** From `first` on as far as bytes of one file follow each other. */
@@ -169,7 +192,7 @@ export class WebSeed implements Giver {
   ): Promise<void> {
     const { web, downloadBucket, clock } = this.#host;
     const abort = new AbortController();
-    const signal = AbortSignal.any([this.#abort.signal, abort.signal]);
+    const signal = AbortSignal.any([this.#abort.signal, this.#stretch.signal, abort.signal]);
     const answer = await web.request({
       ...this.#placeOf(file),
       range: { from: at, to: at + length },
