@@ -10,6 +10,8 @@ export interface Address {
   /** 20 bytes in hexadecimal: the swarm for which it was named; undefined: any of the torrent's. */
   readonly infoHash: string | undefined;
   readonly isGiven: boolean;
+  /** The peer that told us of it, where it was one. */
+  readonly toldBy: string | undefined;
   failures: number;
   nextMs: number;
   /** Being dialled, or connected. */
@@ -17,6 +19,8 @@ export interface Address {
 }
 
 const MAX_ADDRESSES = 2_000;
+/** Of what one peer has told: so many at a time, so that nobody crowds the others' out. */
+const MAX_TOLD_BY_ONE = 100;
 const MAX_FAILURES = 3;
 const FIRST_PAUSE_MS = 5_000;
 const LONGEST_PAUSE_MS = 600_000;
@@ -25,6 +29,7 @@ const LONGEST_GIVEN_PAUSE_MS = 30_000;
 
 export class Addresses {
   readonly #addresses = new Map<string, Address>();
+  readonly #told = new Map<string, number>();
   readonly #draw: () => number;
 
   constructor(draw: () => number) {
@@ -37,12 +42,17 @@ export class Addresses {
 
   add(
     at: HostPort,
-    { infoHash, isGiven = false }: { infoHash?: string; isGiven?: boolean },
+    { infoHash, isGiven = false, toldBy }: { infoHash?: string; isGiven?: boolean; toldBy?: string },
     nowMs: number,
   ): void {
     const key = formatHostPort(at);
     if (this.#addresses.has(key) || (this.#addresses.size >= MAX_ADDRESSES && !isGiven)) return;
-    this.#addresses.set(key, { at, infoHash, isGiven, failures: 0, nextMs: nowMs, isInUse: false });
+    if (toldBy !== undefined) {
+      const told = this.#told.get(toldBy) ?? 0;
+      if (told >= MAX_TOLD_BY_ONE) return;
+      this.#told.set(toldBy, told + 1);
+    }
+    this.#addresses.set(key, { at, infoHash, isGiven, toldBy, failures: 0, nextMs: nowMs, isInUse: false });
   }
 
   /** One to be dialled now, by lot among those that are due; undefined when none is. */
@@ -58,7 +68,7 @@ export class Addresses {
     address.isInUse = false;
     address.failures = wasGood ? 1 : address.failures + 1;
     if (!address.isGiven && address.failures > MAX_FAILURES) {
-      this.#addresses.delete(formatHostPort(address.at));
+      this.forget(address);
       return;
     }
     const longest = address.isGiven ? LONGEST_GIVEN_PAUSE_MS : LONGEST_PAUSE_MS;
@@ -67,6 +77,10 @@ export class Addresses {
   }
 
   forget(address: Address): void {
-    this.#addresses.delete(formatHostPort(address.at));
+    const { at, toldBy } = address;
+    if (!this.#addresses.delete(formatHostPort(at)) || toldBy === undefined) return;
+    const left = (this.#told.get(toldBy) ?? 1) - 1;
+    if (left > 0) this.#told.set(toldBy, left);
+    else this.#told.delete(toldBy);
   }
 }

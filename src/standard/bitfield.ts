@@ -25,9 +25,10 @@ export class Bitfield {
   }
 
   static full(length: number): Bitfield {
-    const field = new Bitfield(length);
-    field.setAll();
-    return field;
+    const bytes = new Uint8Array(Math.ceil(length / 8)).fill(0xff);
+    const spare = bytes.length * 8 - length;
+    if (spare > 0) bytes[bytes.length - 1] = (0xff << spare) & 0xff;
+    return new Bitfield(length, bytes);
   }
 
   /** Bits that are set. */

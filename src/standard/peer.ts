@@ -64,6 +64,11 @@ const MAX_EXTENDED_HANDSHAKES = 16;
 const BITFIELD_PIECES = 2_000_000;
 const BITFIELD_PIECES_A_SECOND = 1_000_000;
 const LEAST_BITFIELD_PIECES = 1_000;
+/** Who sends something all the time and for so long no block that is whole, snubs us as well. */
+const TRICKLING_AFTER_MS = 60_000;
+/** So many rejects without a block between them, and it isn't asked for a while. */
+const MAX_REJECTS = 64;
+const REJECTED_PAUSE_MS = 10_000;
 const MAX_UNASKED_BYTES = 16 * 1024 * 1024;
 const MAX_UNSENT_BYTES = 4 * 1024 * 1024;
 /** HAVEs that come before we know how many pieces there are. */
@@ -186,6 +191,10 @@ export class Peer implements FramerSink, Giver, ChokeTaker, UploadTaker {
   #spokeMs: number;
   /** Since when it owes us blocks and has sent nothing. */
   #silentSinceMs = 0;
+  /** Since when it owes us blocks and none has come. */
+  #blocklessSinceMs = 0;
+  #rejects = 0;
+  #askAgainMs = 0;
   #extendedHandshakes = 0;
   #unaskedBytes = 0;
   #resume: (() => void) | undefined;
@@ -274,8 +283,10 @@ export class Peer implements FramerSink, Giver, ChokeTaker, UploadTaker {
   /** Blocks that it may be asked for now. */
   room(): number {
     if (!this.isReady || (this.isChoking && this.#allowed.size === 0)) return 0;
+    const now = this.#host.clock.nowMs();
+    if (now < this.#askAgainMs) return 0;
     if (this.isSnubbing) return 1 - this.#owed.size;
-    const rate = this.#rate.at(this.#host.clock.nowMs());
+    const rate = this.#rate.at(now);
     const wished = rate === undefined ? FIRST_WINDOW : Math.ceil((rate * 0.75) / BLOCK_BYTES);
     const window = Math.min(Math.max(wished, SMALLEST_WINDOW), LARGEST_WINDOW, this.#requestQueue);
     return window - this.#owed.size;
@@ -287,6 +298,7 @@ export class Peer implements FramerSink, Giver, ChokeTaker, UploadTaker {
     const now = this.#host.clock.nowMs();
     if (this.#owed.size === 0) {
       this.#silentSinceMs = now;
+      this.#blocklessSinceMs = now;
       this.#rate.begin(now);
     }
     this.#owed.set(keyOf(work.piece, block), { work, block, isLate: false });
@@ -393,7 +405,9 @@ export class Peer implements FramerSink, Giver, ChokeTaker, UploadTaker {
     if (now - this.#heardMs > SILENCE_LIMIT_MS) return this.close('silent');
     if (now - this.#spokeMs > KEEP_ALIVE_MS) this.send(encodeKeepAlive());
     if (this.unsentBytes > MAX_UNSENT_BYTES) return this.close('does not read');
-    if (this.#owed.size > 0 && !this.isSnubbing && now - this.#silentSinceMs > SNUBBED_AFTER_MS) {
+    if (this.#owed.size === 0 || this.isSnubbing) return;
+    const isSilent = now - this.#silentSinceMs > SNUBBED_AFTER_MS;
+    if (isSilent || now - this.#blocklessSinceMs > TRICKLING_AFTER_MS) {
       this.isSnubbing = true;
       for (const owed of this.#owed.values()) this.#late(owed);
       this.#host.chokeChanged(this);
@@ -493,6 +507,8 @@ export class Peer implements FramerSink, Giver, ChokeTaker, UploadTaker {
     const owed = this.#owed.get(key);
     this.#owed.delete(key);
     this.isSnubbing = false;
+    this.#blocklessSinceMs = this.#host.clock.nowMs();
+    this.#rejects = 0;
     this.bytesDown += work.length(block);
     if (this.#owed.size === 0) this.#rate.end(this.#host.clock.nowMs());
     this.#host.received(this, receiving);
@@ -508,6 +524,7 @@ export class Peer implements FramerSink, Giver, ChokeTaker, UploadTaker {
       const done = this.#reader.push(chunk);
       if (done) this.#begin(done.handshake, done.rest);
     });
+    if (this.unsentBytes > MAX_UNSENT_BYTES) return this.close('does not read');
     const { downloadBucket, clock } = this.#host;
     const waitMs = downloadBucket.spend(chunk.length, clock.nowMs());
     if (waitMs <= 0 || this.#isClosed || this.#resume) return;
@@ -622,8 +639,15 @@ export class Peer implements FramerSink, Giver, ChokeTaker, UploadTaker {
     this.#allowed.delete(index);
     this.#late(owed);
     if (this.#owed.size === 0) this.#rate.end(this.#host.clock.nowMs());
+    if (this.isChoking) return;
     // It says that it has it and doesn't give it: for a moment that is a choke; what it unchokes is asked for anew.
-    if (!this.isChoking) this.#host.chokeChanged(this);
+    this.#rejects += 1;
+    if (this.#rejects >= MAX_REJECTS) {
+      this.#rejects = 0;
+      this.isSnubbing = true;
+      this.#askAgainMs = this.#host.clock.nowMs() + REJECTED_PAUSE_MS;
+    }
+    this.#host.chokeChanged(this);
   }
 
   #extended(id: number, payload: Uint8Array): void {

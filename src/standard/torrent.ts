@@ -8,6 +8,7 @@ import type { Clock } from '../lib/clock.ts';
 import type { HostPort } from '../lib/host-port.ts';
 import { log } from '../lib/log.ts';
 import type { TokenBucket } from '../lib/token-bucket.ts';
+import { addressGroup } from '../swarm/address.ts';
 import type { Link } from '../swarm/link.ts';
 import type { PieceBuffers } from '../swarm/piece-buffers.ts';
 import {
@@ -105,10 +106,13 @@ export interface TorrentStatus {
 }
 
 const MAX_PEERS = 80;
+/** Strangers behind one address. */
+const MAX_OF_AN_ADDRESS = 4;
 const ENOUGH_PEERS = 50;
 /** Who has all dials less: others want something of it. */
 const ENOUGH_FOR_A_SEED = 30;
 const RECHOKE_MS = 10_000;
+const BANNED_PAUSE_MS = 600_000;
 const MAX_BLOCK_BYTES = 128 * 1024;
 /** A seed's slot. */
 const SHARE_BYTES = 8 * 1024 * 1024;
@@ -157,6 +161,7 @@ export class Torrent implements PeerHost {
   #fromWebSeeds = 0;
   #uploaded = 0;
   #isFilling = false;
+  #isWeighing = false;
   #isStopped = false;
 
   constructor(options: TorrentOptions) {
@@ -222,7 +227,9 @@ export class Torrent implements PeerHost {
 
   /** Another node dialled us, and its handshake names this torrent. */
   accept(link: Link, handshake: Handshake, rest: Uint8Array): void {
-    this.#connections.add(new Peer(this, { link, came: { handshake, rest } }));
+    const peer = new Peer(this, { link, came: { handshake, rest } });
+    // Its first bytes may have been its last.
+    if (!peer.isClosed) this.#connections.add(peer);
   }
 
   /** Once a second. */
@@ -291,7 +298,10 @@ export class Torrent implements PeerHost {
   shaken(peer: Peer): string | undefined {
     if (this.#isStopped) return 'stopping';
     if (this.#node.isBanned(peer.address)) return 'banned';
-    const twin = this.peers.find(({ id }) => Buffer.compare(id, peer.id) === 0);
+    // A peer id is easily copied: at another address it takes nobody's place.
+    const group = addressGroup(peer.address);
+    const near = this.peers.filter(({ address }) => addressGroup(address) === group);
+    const twin = near.find(({ id }) => Buffer.compare(id, peer.id) === 0);
     if (twin) {
       // A double dial keeps the connection that the lower peer id dialled, so both ends drop the same one.
       const lowerIsUs = Buffer.compare(this.peerId, peer.id) < 0;
@@ -299,6 +309,7 @@ export class Torrent implements PeerHost {
       if (!keepNew) return 'a second connection';
       twin.close('a second connection');
     } else if (this.#peers.size >= MAX_PEERS) return 'full';
+    else if (near.length >= MAX_OF_AN_ADDRESS && !peer.isNear) return 'enough of that address';
     this.#peers.add(peer);
     return undefined;
   }
@@ -313,9 +324,11 @@ export class Torrent implements PeerHost {
     const content = this.#content;
     const has = peer.pieces;
     if (!content || !has) return;
+    let isNews = true;
     if (piece !== undefined) {
       // What it has got or lost.
       const got = has.has(piece);
+      isNews = got && !content.have.has(piece);
       if (!this.#counted.has(peer)) this.#count(peer, content);
       else if (got) content.downloads.picker.seen(piece);
       else content.downloads.picker.gone(piece);
@@ -325,26 +338,26 @@ export class Torrent implements PeerHost {
       this.#count(peer, content);
       peer.useful = countUseful(has, content.have);
     }
-    content.downloads.hasMore(peer);
     this.#interest(peer);
-    this.#fill(peer);
+    if (isNews) content.downloads.hasMore(peer);
+    if (isNews) this.#fillSoon();
     this.#closeIfUseless(peer);
   }
 
   chokeChanged(peer: Peer): void {
     this.#content?.downloads.hasMore(peer);
     if (peer.isChoking || peer.isSnubbing) this.#content?.downloads.release(peer);
-    this.#fill(peer);
     this.#fillSoon();
   }
 
-  interestChanged(peer: Peer): void {
-    if (!peer.isInterested) {
-      peer.setChoked(true);
-      return this.#rechoke();
-    }
-    const unchoked = this.peers.filter(({ isChoked }) => !isChoked).length;
-    if (unchoked < this.#slots()) peer.setChoked(false);
+  /** Acted upon a moment later, so that who changes his mind a thousand times in one breath costs no more than once. */
+  interestChanged(_peer: Peer): void {
+    if (this.#isWeighing || this.#isStopped) return;
+    this.#isWeighing = true;
+    this.clock.after(0, () => {
+      this.#isWeighing = false;
+      this.#weighInterest();
+    });
   }
 
   wanted(peer: Peer, block: BlockRef): boolean {
@@ -412,7 +425,7 @@ export class Torrent implements PeerHost {
   exchanged(peer: Peer, payload: Uint8Array): void {
     if (this.isPrivate) return;
     for (const at of this.#exchange.heard(peer, payload))
-      this.addresses.add(at, { infoHash: peer.infoHash }, this.clock.nowMs());
+      this.addresses.add(at, { infoHash: peer.infoHash, toldBy: peer.address }, this.clock.nowMs());
   }
 
   hashRequest(peer: Peer, range: HashRange): void {
@@ -475,6 +488,22 @@ export class Torrent implements PeerHost {
       peer.sayGone(piece);
       if (peer.has(piece)) peer.useful += 1;
       this.#interest(peer);
+    }
+  }
+
+  #weighInterest(): void {
+    let isFree = false;
+    for (const peer of this.#peers) {
+      if (peer.isInterested || peer.isChoked) continue;
+      peer.setChoked(true);
+      isFree = true;
+    }
+    if (isFree) return this.#rechoke();
+    let unchoked = this.peers.filter(({ isChoked }) => !isChoked).length;
+    for (const peer of this.#peers) {
+      if (!peer.isInterested || !peer.isChoked || unchoked >= this.#slots()) continue;
+      peer.setChoked(false);
+      unchoked += 1;
     }
   }
 
@@ -696,6 +725,10 @@ export class Torrent implements PeerHost {
     while (!this.#isStopped && this.#connections.size + this.#dialling < enough) {
       const address = this.addresses.next(this.clock.nowMs());
       if (!address) return;
+      if (this.#node.isBanned(address.at.host)) {
+        address.nextMs = this.clock.nowMs() + BANNED_PAUSE_MS;
+        continue;
+      }
       if (!this.#node.mayDial(address.at)) {
         address.nextMs = this.clock.nowMs() + 1_000;
         return;
@@ -718,6 +751,7 @@ export class Torrent implements PeerHost {
     if (this.#isStopped) return link.close('stopping');
     const named = address.infoHash && Uint8Array.fromHex(address.infoHash);
     const peer = new Peer(this, { link, dialled: named || (this.#hashes[0] as Uint8Array) });
+    if (peer.isClosed) return this.addresses.ended(address, false, this.clock.nowMs());
     this.#connections.add(peer);
     this.#addressOf.set(peer, address);
   }
