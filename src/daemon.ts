@@ -40,6 +40,8 @@ import type { ListenAt } from './proxy/listen-on.ts';
 import { LoopGuard } from './proxy/loop-guard.ts';
 import { type ProxyServer, startProxyServer } from './proxy/server.ts';
 import { Tunnels } from './proxy/tunnels.ts';
+import { Events } from './status/events.ts';
+import { Pulse } from './status/pulse.ts';
 import { statusRoutes } from './status/routes.ts';
 import { collect } from './status/snapshot.ts';
 import { DiskStore } from './store/disk-store.ts';
@@ -135,18 +137,25 @@ export async function startDaemon(settings: Settings, sockets: readonly number[]
   const archives = new Archives(catalogue, settings, signed);
   const { listed } = archives;
   let lists: AptLists | undefined;
+  const { peers, ...swarmParts } = swarmSide.statusParts(archives);
+  const pulse = stack.use(new Pulse({ clock, session: () => totals.session(), peers }));
   const status = () =>
     collect({
       version: VERSION,
       uptimeMs: () => clock.nowMs() - startedMs,
       bytes: () => totals.all(),
       session: () => totals.session(),
+      today: () => totals.today(),
+      pulse,
       troubles: () => totals.troubles(),
-      ...swarmSide.statusParts(archives),
+      ...swarmParts,
+      peers,
       store: () => store.totals(),
       transfers: () => acquirer.transfers(),
       releases: () => catalogue.releases().map((release) => releaseStatus(release, clock.wallMs())),
     });
+  const history = () => pulse.history;
+  const events = new Events({ clock, snapshot: status, history });
 
   const importer = new Importer({
     store,
@@ -180,6 +189,8 @@ export async function startDaemon(settings: Settings, sockets: readonly number[]
     },
     pages: statusRoutes({
       snapshot: status,
+      history,
+      events,
       imports: {
         progress: () => importer.progress,
         start: (directory) =>
@@ -202,6 +213,8 @@ export async function startDaemon(settings: Settings, sockets: readonly number[]
   };
   for (const listen of sockets.length > 0 ? sockets.map((fd) => ({ fd })) : listensOf(settings))
     await serveAt(listen);
+  // Ends before the servers do: they would wait for these answers.
+  stack.use(events);
   const isAtFound = ({ address }: ProxyServer) => address.port === foundAt?.port;
   if (foundAt && !servers.some(isAtFound) && foundAt.port !== 0) await serveAt(foundAt);
   const [{ address: apt }] = servers as [ProxyServer];
@@ -260,7 +273,8 @@ export async function startDaemon(settings: Settings, sockets: readonly number[]
     tracker: swarmSide.tracker,
     store,
     get isBusy() {
-      return servers.some(({ isBusy }) => isBusy);
+      // An open status page is no work: it would never end.
+      return servers.reduce((sum, { underWay }) => sum + underWay, 0) > events.pages;
     },
     reload(after) {
       for (const { address } of servers) checkListen(address, after.allowClient);

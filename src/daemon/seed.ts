@@ -25,6 +25,8 @@ import { checkListen } from '../proxy/client-access.ts';
 import { LoopGuard } from '../proxy/loop-guard.ts';
 import { createPagesDoor } from '../proxy/pages-door.ts';
 import { startProxyServer } from '../proxy/server.ts';
+import { Events } from '../status/events.ts';
+import { Pulse } from '../status/pulse.ts';
 import { statusRoutes } from '../status/routes.ts';
 import { collect } from '../status/snapshot.ts';
 import { readBootId } from '../store/boot-id.ts';
@@ -118,14 +120,19 @@ export async function startSeed(settings: Settings, options: SeedOptions): Promi
       return path === undefined ? [] : [{ ...release, path }];
     });
 
+  const { peers, ...swarmParts } = swarmSide.statusParts(archives);
+  const pulse = stack.use(new Pulse({ clock, session: () => totals.session(), peers }));
   const status = () =>
     collect({
       version: VERSION,
       uptimeMs: () => clock.nowMs() - startedMs,
       bytes: () => totals.all(),
       session: () => totals.session(),
+      today: () => totals.today(),
+      pulse,
       troubles: () => totals.troubles(),
-      ...swarmSide.statusParts(archives),
+      ...swarmParts,
+      peers,
       store: () => tree.store.totals(),
       transfers: () => [],
       releases: () =>
@@ -135,9 +142,13 @@ export async function startSeed(settings: Settings, options: SeedOptions): Promi
         })),
       seed: () => ({ directory: root, ...tree.progress }),
     });
+  const history = () => pulse.history;
+  const events = new Events({ clock, snapshot: status, history });
   const loopGuard = new LoopGuard();
-  const door = createPagesDoor({ pages: statusRoutes({ snapshot: status }), loopGuard });
+  const door = createPagesDoor({ pages: statusRoutes({ snapshot: status, history, events }), loopGuard });
   const server = stack.use(await startProxyServer({ listen: settings.listen, door }));
+  // Ends before the server does: that would wait for these answers.
+  stack.use(events);
   loopGuard.listensOn(server.address.host, server.address.port);
 
   stack.use(await swarmSide.meet(archives));

@@ -1,6 +1,6 @@
 /**
- * Payload bytes by source, and how often mirrors did what APT says nothing of: since the first start on this machine and
- * since this start. Counts; decides nothing.
+ * Payload bytes by source, and how often mirrors did what APT says nothing of: since the first start on this machine,
+ * since this start, and since midnight by the machine's own time. Counts; decides nothing.
  * Kept in `<stateDir>/totals.json`, written now and then and at the end, atomically; a file that can't be read starts
  * the count anew with a warning.
  */
@@ -24,22 +24,35 @@ type Counts = Record<Counted, number>;
 
 const SAVE_EVERY_MS = 30_000;
 
+/** One day's part of it. */
+interface Day {
+  /** 2026-11-23 */
+  readonly date: string;
+  /** Of the machine's clock, as is the end: outside of them it is another day. */
+  readonly fromMs: number;
+  readonly untilMs: number;
+  readonly counts: Counts;
+}
+
 export class Totals implements Disposable {
   readonly #file: string;
   readonly #clock: Clock;
   readonly #before: Counts;
   readonly #session = zero();
+  #day: Day;
   #cancelSave: (() => void) | undefined;
 
   constructor(stateDir: string, clock: Clock) {
     this.#file = join(stateDir, 'totals.json');
     this.#clock = clock;
+    this.#day = emptyDay(clock.wallMs());
     this.#before = this.#read();
   }
 
   /** So many bytes, or times, more. */
   add(what: Counted, more: number): void {
     this.#session[what] += more;
+    this.#today().counts[what] += more;
     this.#cancelSave ??= this.#clock.after(SAVE_EVERY_MS, () => {
       this.#cancelSave = undefined;
       this.#save();
@@ -56,6 +69,11 @@ export class Totals implements Disposable {
     return pick(BYTES, this.#session);
   }
 
+  /** Bytes since midnight. */
+  today(): ByteCounts {
+    return pick(BYTES, this.#today().counts);
+  }
+
   /** Since the first start. */
   troubles(): TroubleCounts {
     return pick(TROUBLES, this.#sum());
@@ -64,6 +82,12 @@ export class Totals implements Disposable {
   [Symbol.dispose](): void {
     this.#cancelSave?.();
     this.#save();
+  }
+
+  #today(): Day {
+    const nowMs = this.#clock.wallMs();
+    if (nowMs < this.#day.fromMs || nowMs >= this.#day.untilMs) this.#day = emptyDay(nowMs);
+    return this.#day;
   }
 
   #sum(): Counts {
@@ -80,12 +104,10 @@ export class Totals implements Disposable {
       return zero();
     }
     try {
-      const read = JSON.parse(text) as Partial<Record<Counted, unknown>>;
-      const counts = zero();
-      for (const what of COUNTED) {
-        const value = read[what];
-        if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) counts[what] = value;
-      }
+      const read = JSON.parse(text) as Partial<Record<Counted, unknown>> & { today?: unknown };
+      const counts = countsOf(read);
+      const today = read.today as Partial<Record<string, unknown>> | undefined;
+      if (today?.date === this.#day.date) Object.assign(this.#day.counts, countsOf(today));
       return counts;
     } catch {
       log.warn(`${this.#file} can't be read: counting starts anew`);
@@ -96,12 +118,36 @@ export class Totals implements Disposable {
   #save(): void {
     try {
       const temporary = `${this.#file}.new`;
-      writeFileSync(temporary, `${JSON.stringify(this.#sum())}\n`);
+      const { date, counts } = this.#today();
+      writeFileSync(temporary, `${JSON.stringify({ ...this.#sum(), today: { date, ...counts } })}\n`);
       renameSync(temporary, this.#file);
     } catch (error) {
       log.warn(`could not write ${this.#file}: ${(error as Error).message}`);
     }
   }
+}
+
+/** What of it is a count; the rest is zero. */
+function countsOf(read: Partial<Record<string, unknown>>): Counts {
+  const counts = zero();
+  for (const what of COUNTED) {
+    const value = read[what];
+    if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) counts[what] = value;
+  }
+  return counts;
+}
+
+function emptyDay(nowMs: number): Day {
+  const now = new Date(nowMs);
+  const midnight = (days: number) =>
+    new Date(now.getFullYear(), now.getMonth(), now.getDate() + days).getTime();
+  const two = (number: number) => String(number).padStart(2, '0');
+  return {
+    date: `${now.getFullYear()}-${two(now.getMonth() + 1)}-${two(now.getDate())}`,
+    fromMs: midnight(0),
+    untilMs: midnight(1),
+    counts: zero(),
+  };
 }
 
 function zero(): Counts {

@@ -1,11 +1,13 @@
 /**
  * Our own pages, which are a Hono app, behind node:http. Small answers only: the body is taken as a whole, so that its
- * length is known and HEAD has it too.
+ * length is known and HEAD has it too. But for events (text/event-stream), which are written as they come and at the
+ * client's pace, until it has gone or they end.
  */
 import { isIP } from 'node:net';
 import type { ClientAccess } from './client-access.ts';
 import { type Exchange, field } from './exchange.ts';
 import type { LoopGuard } from './loop-guard.ts';
+import { written } from './send-body.ts';
 
 const MAX_POST_BYTES = 16 << 10;
 
@@ -33,6 +35,13 @@ export async function answerOwnPage(
     ...(request.method === 'POST' && (await posted(exchange))),
   });
   const answer = await pages.fetch(asked, { details: mayHaveDetails(exchange, parts) });
+  if (answer.body && answer.headers.get('content-type') === 'text/event-stream') {
+    response.writeHead(answer.status, Object.fromEntries(answer.headers));
+    if (isHead) await answer.body.cancel();
+    else for await (const chunk of answer.body) await written(response, chunk, signal);
+    response.end();
+    return;
+  }
   const body = Buffer.from(await answer.arrayBuffer());
   const headers = { ...Object.fromEntries(answer.headers), 'Content-Length': body.length };
   const isWhatTheyLookFor = path === '/' && parts.isFoundAt?.(request.socket.localPort ?? 0);

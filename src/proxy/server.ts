@@ -43,8 +43,8 @@ export interface ProxyServerOptions {
 
 export interface ProxyServer extends AsyncDisposable {
   readonly address: HostPort;
-  /** Whether a request is under way. */
-  readonly isBusy: boolean;
+  /** Requests under way. */
+  readonly underWay: number;
 }
 
 const HEADERS_MAX_BYTES = 16 * 1024;
@@ -94,8 +94,8 @@ export async function startProxyServer(options: ProxyServerOptions): Promise<Pro
   const { address, port } = (listener.address() ?? {}) as Partial<AddressInfo>;
   return {
     address: { host: address ?? '127.0.0.1', port: port ?? 0 },
-    get isBusy() {
-      return underWay > 0;
+    get underWay() {
+      return underWay;
     },
     async [Symbol.asyncDispose]() {
       if (listener !== server) listener.close();

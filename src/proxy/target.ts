@@ -27,7 +27,7 @@ export interface TargetOptions {
   readonly isOwnHost: (host: string) => boolean;
 }
 
-const OWN_PAGES = /^\/(?:api\/.*|healthz|metrics|favicon\.ico|robots\.txt)?$/;
+const OWN_PAGES = /^\/(?:api\/.*|assets\/.*|healthz|metrics|favicon\.ico|robots\.txt)?$/;
 const TARGET_MAX = 8192;
 
 /** `raw` is the request-target as it came. */

@@ -1,24 +1,23 @@
 /**
- * Our own pages as a Hono app: `/`, `/api/status`, `/healthz`, and the one thing that can be asked for here:
+ * Our own pages as a Hono app: `/` with its assets and events, `/api/status`, `/healthz`, and the one thing that can be asked for here:
  * `/api/import` (POST, for who may see details). Who that is is for the door to say (proxy/own-page.ts), in `env`. A page of
  * another site can't ask: it can neither send the header that has to be there, nor read an answer.
  */
 import { Hono } from 'hono';
+import { ASSETS } from './assets.ts';
+import type { Events } from './events.ts';
 import { statusPage } from './page.ts';
-import { type StatusSnapshot, withoutDetails } from './snapshot.ts';
-import { STYLE } from './style.ts';
+import { type ByteTotals, type StatusSnapshot, withoutDetails } from './snapshot.ts';
 
 export interface StatusEnv {
   Bindings: { readonly details: boolean };
 }
 
-const styleHash = new Bun.CryptoHasher('sha256').update(STYLE).digest('base64');
-
 const HEADERS = {
   'Cache-Control': 'no-store',
   'Content-Security-Policy': [
     "default-src 'none'",
-    `style-src 'sha256-${styleHash}'`,
+    ...["script-src 'self'", "style-src 'self'", "img-src 'self'", "connect-src 'self'"],
     ...["base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'"],
   ].join('; '),
   'Cross-Origin-Resource-Policy': 'same-origin',
@@ -38,20 +37,35 @@ export interface Imports {
 
 export interface StatusParts {
   readonly snapshot: () => StatusSnapshot;
+  /** Bytes a second, oldest first. */
+  readonly history?: () => readonly ByteTotals[];
+  readonly events?: Pick<Events, 'open'>;
   readonly imports?: Imports;
 }
 
 /** What a request that changes something has to carry: no form and no foreign page can. */
 export const ADMIN_HEADER = 'x-debtorrent';
 
-export function statusRoutes({ snapshot, imports }: StatusParts): Hono<StatusEnv> {
+export function statusRoutes({ snapshot, history, events, imports }: StatusParts): Hono<StatusEnv> {
   const app = new Hono<StatusEnv>();
   app.use(async (c, next) => {
     await next();
     for (const [name, value] of Object.entries(HEADERS)) c.res.headers.set(name, value);
   });
   const seenBy = (details: boolean) => (details ? snapshot() : withoutDetails(snapshot()));
-  app.get('/', (c) => c.html(statusPage(seenBy(c.env.details), { details: c.env.details })));
+  app.get('/', (c) => {
+    const { details } = c.env;
+    return c.html(statusPage({ snapshot: seenBy(details), history: history?.() ?? [], details }));
+  });
+  app.get('/assets/:name', (c) => {
+    const asset = ASSETS.get(c.req.param('name'));
+    return asset ? c.body(asset.text, 200, { 'Content-Type': asset.type }) : c.notFound();
+  });
+  app.get('/api/events', (c) => {
+    const stream = events?.open(c.env.details, c.req.raw.signal);
+    if (!stream) return c.text('too many of these pages are open\n', 503, { 'Retry-After': '30' });
+    return c.body(stream, 200, { 'Content-Type': 'text/event-stream' });
+  });
   app.get('/api/status', (c) => c.json(seenBy(c.env.details)));
   app.get('/api/import', (c) => {
     if (!c.env.details) return c.text('only from this machine\n', 403);

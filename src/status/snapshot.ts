@@ -6,6 +6,7 @@
 
 import { formatBytes } from '../lib/format-bytes.ts';
 import { formatDuration } from './format-duration.ts';
+import type { Pulse } from './pulse.ts';
 
 /** Mirrors are pushed to within hours: less behind than this is no news. */
 const BEHIND_SECONDS = 24 * 3600;
@@ -50,6 +51,9 @@ export interface PeerStatus {
   readonly lan: boolean;
   readonly bytesDown: number;
   readonly bytesUp: number;
+  /** Bytes a second, lately. */
+  readonly downRate: number;
+  readonly upRate: number;
 }
 
 /** Local discovery. */
@@ -151,6 +155,10 @@ export interface StatusSnapshot {
   readonly bytes: ByteTotals;
   /** Since this start. */
   readonly session: ByteTotals;
+  /** Since midnight, by the daemon's own time. */
+  readonly today: ByteTotals;
+  /** Bytes a second, lately. */
+  readonly rates: ByteTotals;
   readonly troubles: TroubleTotals;
   readonly swarms: readonly SwarmStatus[];
   readonly peers: readonly PeerStatus[];
@@ -174,9 +182,11 @@ export interface StatusParts {
   readonly uptimeMs: () => number;
   readonly bytes: () => ByteTotals;
   readonly session: () => ByteTotals;
+  readonly today: () => ByteTotals;
+  readonly pulse: Pick<Pulse, 'rates' | 'ofPeer'>;
   readonly troubles: () => TroubleTotals;
   readonly swarms: () => Iterable<SwarmStatus>;
-  readonly peers: () => Iterable<PeerStatus>;
+  readonly peers: () => Iterable<Omit<PeerStatus, 'downRate' | 'upRate'>>;
   readonly lan: () => LanStatus | undefined;
   readonly banned: () => Iterable<BanStatus>;
   readonly store: () => StoreStatus;
@@ -196,9 +206,14 @@ export function collect(parts: StatusParts): StatusSnapshot {
     uptimeSeconds: Math.floor(parts.uptimeMs() / 1000),
     bytes: parts.bytes(),
     session: parts.session(),
+    today: parts.today(),
+    rates: parts.pulse.rates(),
     troubles: parts.troubles(),
     swarms: [...parts.swarms()],
-    peers: [...parts.peers()],
+    peers: [...parts.peers()].map((peer) => {
+      const { down: downRate, up: upRate } = parts.pulse.ofPeer(peer.address);
+      return { ...peer, downRate, upRate };
+    }),
     banned: [...parts.banned()],
     store: parts.store(),
     transfers: [...parts.transfers()],

@@ -41,6 +41,28 @@ describe('Totals', () => {
     expect(totals.all()).toEqual({ fromPeers: 5, fromLan: 0, fromMirror: 0, fromStore: 0, uploaded: 0 });
   });
 
+  test('counts since midnight by the machine’s own time, over restarts of the same day', async () => {
+    using dir = tempDir('totals');
+    const noon = new Date(2026, 5, 15, 12).getTime();
+    const hours = (count: number) => count * 3_600_000;
+    {
+      using totals = new Totals(dir.path, new VirtualClock(noon));
+      totals.add('fromLan', 5);
+    }
+    const clock = new VirtualClock(noon + hours(8));
+    {
+      using totals = new Totals(dir.path, clock);
+      totals.add('fromLan', 2);
+      expect(totals.today().fromLan).toBe(7);
+      await clock.run(hours(4));
+      expect(totals.today().fromLan).toBe(0);
+      totals.add('fromLan', 1);
+      expect([totals.today().fromLan, totals.all().fromLan]).toEqual([1, 8]);
+    }
+    using totals = new Totals(dir.path, new VirtualClock(noon + hours(72)));
+    expect([totals.today().fromLan, totals.all().fromLan]).toEqual([0, 8]);
+  });
+
   test('is written now and then, not only at the end, and not while nothing happens', async () => {
     using dir = tempDir('totals');
     const clock = new VirtualClock();

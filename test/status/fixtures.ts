@@ -1,23 +1,36 @@
 /** A daemon's figures as tests want them. */
-import type { StatusSnapshot } from '../../src/status/snapshot.ts';
+import type { ByteTotals, StatusSnapshot } from '../../src/status/snapshot.ts';
 
 const GIB = 2 ** 30;
+const MIB = 2 ** 20;
 
 export const busy: StatusSnapshot = {
   version: '1.2.3',
   uptimeSeconds: 93_784,
   bytes: { fromPeers: 3 * GIB, fromLan: 2 * GIB, fromMirror: GIB, fromStore: 4 * GIB, uploaded: 5 * GIB },
   session: { fromPeers: 1000, fromLan: 0, fromMirror: 2000, fromStore: 3000, uploaded: 4000 },
+  today: { fromPeers: GIB, fromLan: GIB / 2, fromMirror: GIB / 4, fromStore: 0, uploaded: GIB / 8 },
+  rates: { fromPeers: 5 << 20, fromLan: 4 << 20, fromMirror: 1 << 20, fromStore: 0, uploaded: 2 << 20 },
   troubles: { stale: 3, rolledBack: 2, refused: 0 },
   swarms: [{ infoHash: 'ab'.repeat(20), name: 'Debian bookworm amd64', peers: 2 }],
   peers: [
-    { address: '192.0.2.7:9989', client: 'DebTorrent 1.2.3', lan: true, bytesDown: 2 * GIB, bytesUp: 10 },
+    {
+      address: '192.0.2.7:9989',
+      client: 'DebTorrent 1.2.3',
+      lan: true,
+      bytesDown: 2 * GIB,
+      bytesUp: 10,
+      downRate: 3 << 20,
+      upRate: 0,
+    },
     {
       address: '[2001:db8::1]:6881',
       client: '<script>alert(1)</script>',
       lan: false,
       bytesDown: 5,
       bytesUp: 6,
+      downRate: 0,
+      upRate: 0,
     },
   ],
   lan: { interfaces: ['eth0', 'wlan0'], neighbours: 3 },
@@ -79,6 +92,8 @@ export const idle: StatusSnapshot = {
   uptimeSeconds: 0,
   bytes: nothing,
   session: nothing,
+  today: nothing,
+  rates: nothing,
   troubles: { stale: 0, rolledBack: 0, refused: 0 },
   swarms: [],
   peers: [],
@@ -89,3 +104,16 @@ export const idle: StatusSnapshot = {
   trackers: [],
   releases: [],
 };
+
+/** Five minutes of a busy machine. */
+export const history: ByteTotals[] = Array.from({ length: 150 }, (_, i) => {
+  const wave = (period: number, shift: number) => Math.max(0, Math.sin((i + shift) / period));
+  const fromLan = Math.round(wave(17, 3) * 9 * MIB);
+  return {
+    fromLan,
+    fromPeers: fromLan + Math.round(wave(11, 0) * 3 * MIB),
+    fromMirror: Math.round(wave(7, 5) * 2 * MIB),
+    fromStore: Math.round(wave(29, 40) * 4 * MIB),
+    uploaded: Math.round((wave(23, 9) + wave(5, 1) / 3) * 4 * MIB),
+  };
+});

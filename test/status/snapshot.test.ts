@@ -15,6 +15,11 @@ test('collect() gives the names that scripts rely on, in whole seconds', () => {
     uptimeMs: () => 1999,
     bytes: () => busy.bytes,
     session: () => busy.session,
+    today: () => busy.today,
+    pulse: {
+      rates: () => busy.rates,
+      ofPeer: (address) => (address === '192.0.2.7:9989' ? { down: 3 << 20, up: 0 } : { down: 0, up: 0 }),
+    },
     troubles: () => busy.troubles,
     swarms: () => new Set(busy.swarms),
     peers: () => busy.peers,

@@ -52,7 +52,15 @@ describe('statusTable()', () => {
 
   test('shows the busiest of many peers and counts the rest', () => {
     const peers = Array.from({ length: 40 }, (_, i) => ({
-      ...{ address: `192.0.2.${i}:1`, client: 'x', lan: false, bytesDown: i, bytesUp: 0 },
+      ...{
+        address: `192.0.2.${i}:1`,
+        client: 'x',
+        lan: false,
+        bytesDown: i,
+        bytesUp: 0,
+        downRate: 0,
+        upRate: 0,
+      },
     }));
     const text = statusTable({ ...idle, peers }, { width: 80, colour: false });
     expect(text).toContain('192.0.2.39:1');
