@@ -1,6 +1,7 @@
 /**
- * A torrent's files below a folder of the user's: `fetch --output`. What is verified is written to "NAME.part" beside its
- * place and renamed when the file is whole, so a name without ".part" is a file that is right. Which pieces are here is
+ * A torrent's files below a folder of the user's: `fetch --output`. What is verified is written beside its place under a
+ * name that nobody else has (".debtorrent-ID-NUMBER.part": no file of this torrent, of another or of the user's can be
+ * it) and is given its own name when the file is whole, so what has its name is right. Which pieces are here is
  * in a journal of the folder, appended to piece by piece; after a kill -9 what it says is hashed anew before it counts.
  * Nothing is written outside the folder: names were checked when the torrent was read (torrent/torrent-path.ts), every
  * folder on the way is opened without following links, and below it by its descriptor, so that nothing can be put in
@@ -12,10 +13,13 @@ import {
   fstatSync,
   fsyncSync,
   ftruncateSync,
+  linkSync,
+  lstatSync,
   mkdirSync,
   openSync,
   readSync,
   renameSync,
+  unlinkSync,
   write,
 } from 'node:fs';
 import type { Layout, LayoutFile } from './layout.ts';
@@ -25,7 +29,6 @@ import type { TorrentStorage } from './storage.ts';
 const { O_RDONLY, O_RDWR, O_CREAT, O_NOFOLLOW, O_DIRECTORY, O_NONBLOCK } = constants;
 /** Files that are held open. */
 const MAX_OPEN = 64;
-const PART = '.part';
 
 interface Open {
   readonly fd: number;
@@ -53,6 +56,7 @@ export interface FolderOptions {
 export class FolderStorage implements TorrentStorage {
   readonly #layout: Layout;
   readonly #folder: number;
+  readonly #id: string;
   readonly #journal: ResumeJournal;
   readonly #open = new Map<number, Open>();
   readonly #states = new Map<number, State>();
@@ -65,6 +69,7 @@ export class FolderStorage implements TorrentStorage {
   /** Throws Error with a sentence for people. */
   constructor({ folder, layout, id }: FolderOptions) {
     this.#layout = layout;
+    this.#id = id.slice(0, 40);
     mkdirSync(folder, { recursive: true });
     // The folder itself is the user's word, link or not.
     this.#folder = openSync(folder, O_RDONLY | O_DIRECTORY);
@@ -125,8 +130,8 @@ export class FolderStorage implements TorrentStorage {
       const source = bytes.subarray(at, at + length);
       at += length;
       if (file === undefined) continue;
-      if (this.#states.get(file)?.isWhole) this.#compare(file, from, source);
-      else writes.push(this.#write(this.#opened(file, true) as Open, source, from));
+      if (this.#states.get(file)?.isWhole) writes.push(this.#compare(file, from, source));
+      else writes.push(this.#write(file, source, from));
     }
     const writing = Promise.all(writes).then(() => {
       if (this.#isClosed) return;
@@ -151,12 +156,17 @@ export class FolderStorage implements TorrentStorage {
     closeSync(this.#folder);
   }
 
-  #write(open: Open, bytes: Uint8Array, at: number): Promise<void> {
+  async #write(index: number, bytes: Uint8Array, at: number): Promise<void> {
+    const open = this.#opened(index, true) as Open;
     open.writes += 1;
-    return writeAll(open.fd, bytes, at).finally(() => {
+    try {
+      await writeAll(open.fd, bytes, at);
+    } catch (cause) {
+      throw notWritten(this.#layout.files[index] as LayoutFile, cause);
+    } finally {
       open.writes -= 1;
       if (open.isLeft && open.writes === 0) closeSync(open.fd);
-    });
+    }
   }
 
   #filesOf(piece: number): Set<number> {
@@ -165,7 +175,7 @@ export class FolderStorage implements TorrentStorage {
   }
 
   /** A file that was there before is never written to: it has these bytes, or it is something else. */
-  #compare(index: number, at: number, bytes: Uint8Array): void {
+  async #compare(index: number, at: number, bytes: Uint8Array): Promise<void> {
     const there = new Uint8Array(bytes.length);
     if (this.#readFile(index, at, there) && Buffer.compare(there, bytes) === 0) return;
     throw somethingElse(this.#layout.files[index] as LayoutFile);
@@ -185,14 +195,15 @@ export class FolderStorage implements TorrentStorage {
   #finish(index: number, state: State): void {
     const file = this.#layout.files[index] as LayoutFile;
     this.#forget(index);
-    const name = file.path.at(-1) as string;
-    this.#in(file, (folder) => renameSync(`${folder}/${name}${PART}`, `${folder}/${name}`));
+    this.#in(file, (folder) =>
+      moveWithin(folder, this.#partOf(index), file.path.at(-1) as string, () => somethingElse(file)),
+    );
     state.isWhole = true;
   }
 
   /** Whether a file of its name and size is there. Throws where something else is. */
   #isThere(index: number, { path, sizeBytes }: LayoutFile): boolean {
-    const fd = this.#tryOpen(path, false, '');
+    const fd = this.#tryOpen(path, false);
     if (fd === undefined) return false;
     const stat = fstatSync(fd);
     if (!stat.isFile() || stat.size !== sizeBytes) {
@@ -239,9 +250,22 @@ export class FolderStorage implements TorrentStorage {
     this.#forget(index);
     const file = this.#layout.files[index] as LayoutFile;
     const { isWhole } = this.#states.get(index) as State;
-    const fd = this.#tryOpen(file.path, !isWhole && forWriting, isWhole ? '' : PART);
+    const fd = isWhole
+      ? this.#tryOpen(file.path, false)
+      : this.#tryOpen(file.path, forWriting, this.#partOf(index));
     if (fd === undefined) return undefined;
-    if (forWriting && fstatSync(fd).size !== file.sizeBytes) ftruncateSync(fd, file.sizeBytes);
+    if (!fstatSync(fd).isFile()) {
+      closeSync(fd);
+      throw somethingElse(file);
+    }
+    if (forWriting && fstatSync(fd).size !== file.sizeBytes) {
+      try {
+        ftruncateSync(fd, file.sizeBytes);
+      } catch (cause) {
+        closeSync(fd);
+        throw notWritten(file, cause);
+      }
+    }
     const opened = { fd, isWritable: forWriting, writes: 0, isLeft: false };
     this.#open.set(index, opened);
     if (this.#open.size > MAX_OPEN) {
@@ -260,11 +284,10 @@ export class FolderStorage implements TorrentStorage {
   }
 
   /** Undefined when it isn't there and isn't to be made. Throws for what may not be opened. */
-  #tryOpen(path: readonly string[], forWriting: boolean, suffix: string): number | undefined {
-    const name = path.at(-1) as string;
+  #tryOpen(path: readonly string[], forWriting: boolean, name = path.at(-1) as string): number | undefined {
     const flags = (forWriting ? O_RDWR | O_CREAT : O_RDONLY) | O_NOFOLLOW | O_NONBLOCK;
     try {
-      return this.#in({ path }, (folder) => openSync(`${folder}/${name}${suffix}`, flags, 0o644), forWriting);
+      return this.#in({ path }, (folder) => openSync(`${folder}/${name}`, flags, 0o644), forWriting);
     } catch (cause) {
       if ((cause as NodeJS.ErrnoException).code === 'ENOENT' && !forWriting) return undefined;
       const reason =
@@ -302,8 +325,26 @@ export class FolderStorage implements TorrentStorage {
     return openSync(path, flags);
   }
 
+  /** What a file is called until it is whole. */
+  #partOf(index: number): string {
+    return `.debtorrent-${this.#id}-${index}.part`;
+  }
+
   #below(path: readonly string[]): string {
     return [`/proc/self/fd/${this.#folder}`, ...path].join('/');
+  }
+}
+
+/** Never over what is there, though it may have come a moment ago. */
+function moveWithin(folder: string, from: string, to: string, taken: () => Error): void {
+  try {
+    linkSync(`${folder}/${from}`, `${folder}/${to}`);
+    unlinkSync(`${folder}/${from}`);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') throw taken();
+    // A file system without hard links.
+    if (lstatSync(`${folder}/${to}`, { throwIfNoEntry: false })) throw taken();
+    renameSync(`${folder}/${from}`, `${folder}/${to}`);
   }
 }
 
@@ -311,6 +352,10 @@ function somethingElse({ path }: Pick<LayoutFile, 'path'>): Error {
   return new Error(
     `could not fetch to ${path.join('/')}: something else is there already; move it, or give another --output`,
   );
+}
+
+function notWritten({ path }: Pick<LayoutFile, 'path'>, cause: unknown): Error {
+  return new Error(`could not write ${path.join('/')}: ${(cause as Error).message}`, { cause });
 }
 
 function writeAll(fd: number, bytes: Uint8Array, at: number): Promise<void> {

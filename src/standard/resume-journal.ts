@@ -13,9 +13,12 @@ import {
   rmSync,
   writeSync,
 } from 'node:fs';
+import { basename } from 'node:path';
 
-const { O_RDONLY, O_RDWR, O_CREAT, O_APPEND, O_NOFOLLOW } = constants;
+const { O_RDONLY, O_RDWR, O_CREAT, O_APPEND, O_NOFOLLOW, O_NONBLOCK } = constants;
 const MAGIC = 'DTpieces1\n';
+/** Of the longest: four million pieces, some of them twice. */
+const MAX_BYTES = 64 * 1024 * 1024;
 
 export class ResumeJournal {
   readonly #path: string;
@@ -27,9 +30,7 @@ export class ResumeJournal {
     this.#path = `${folder}/.debtorrent-${id.slice(0, 40)}`;
     let bytes: Buffer;
     try {
-      const fd = openSync(this.#path, O_RDONLY | O_NOFOLLOW);
-      bytes = readFileSync(fd);
-      closeSync(fd);
+      bytes = readRegular(this.#path);
     } catch {
       return;
     }
@@ -66,12 +67,28 @@ export class ResumeJournal {
 
   /** A torn record at its end would shift those that follow. */
   #open(): number {
-    const fd = openSync(this.#path, O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW, 0o644);
-    const { size } = fstatSync(fd);
+    const fd = openSync(this.#path, O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK, 0o644);
+    const stat = fstatSync(fd);
+    if (!stat.isFile()) {
+      closeSync(fd);
+      throw new Error(`could not keep which pieces are here: ${basename(this.#path)} is not a file`);
+    }
+    const { size } = stat;
     if (size < MAGIC.length) {
       ftruncateSync(fd, 0);
       writeSync(fd, MAGIC);
     } else ftruncateSync(fd, size - ((size - MAGIC.length) % 4));
     return fd;
+  }
+}
+
+function readRegular(path: string): Buffer {
+  const fd = openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  try {
+    const stat = fstatSync(fd);
+    if (!stat.isFile() || stat.size > MAX_BYTES) throw new Error('not a journal');
+    return readFileSync(fd);
+  } finally {
+    closeSync(fd);
   }
 }

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'bun:test';
+import { spawnSync } from 'node:child_process';
 import {
   existsSync,
+  lstatSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -11,12 +13,14 @@ import {
 import { join } from 'node:path';
 import { Content } from '../../src/standard/content.ts';
 import { FolderStorage } from '../../src/standard/folder-storage.ts';
+import { pieceBuffers } from '../../src/swarm/piece-buffers.ts';
 import { tempDir } from '../fixtures/temp-dir.ts';
 import { errorOf } from '../fixtures/world.ts';
 import { type Made, made } from './made.ts';
 
 const SIZES = { a: 100_000, 'b/c': 70_000, 'b/d': 0, e: 1 };
 const ID = 'ab'.repeat(20);
+const PART_OF_A = `.debtorrent-${ID}-0.part`;
 
 function open(what: Made, folder: string): FolderStorage {
   return new FolderStorage({ folder, layout: Content.layoutOf(what.metainfo), id: ID });
@@ -32,6 +36,17 @@ async function write(
     const from = layout.offset(piece);
     await storage.write(piece, space.subarray(from, from + layout.wantedBytes(piece)));
   }
+}
+
+function contentOf(what: Made, storage: FolderStorage): Content {
+  const { metainfo: torrent } = what;
+  return new Content({
+    torrent,
+    storage,
+    layout: Content.layoutOf(torrent),
+    buffers: pieceBuffers,
+    draw: () => 0,
+  });
 }
 
 function all({ metainfo }: Made): number[] {
@@ -63,7 +78,7 @@ describe('FolderStorage', () => {
     const what = made({ kind: 'v2', sizes: SIZES });
     const storage = open(what, directory.path);
     await write(storage, what, [0, 1]);
-    expect(readdirSync(join(directory.path, 'made')).sort()).toEqual(['a.part', 'b']);
+    expect(readdirSync(join(directory.path, 'made')).sort()).toEqual([PART_OF_A, 'b']);
     await write(storage, what, [2, 3]);
     expect(readdirSync(join(directory.path, 'made')).sort()).toEqual(['a', 'b']);
     await storage.close();
@@ -118,7 +133,7 @@ describe('FolderStorage', () => {
   test.each([
     ['a link in place of its folder', 'made'],
     ['a link in place of a folder below', 'made/b'],
-    ['a link in place of the file', 'made/a.part'],
+    ['a link in place of the file', `made/${PART_OF_A}`],
     ['a link in place of the whole file', 'made/a'],
   ])('%s is not followed', async (_name, link) => {
     using directory = tempDir('folder');
@@ -138,6 +153,81 @@ describe('FolderStorage', () => {
     expect((await errorOf(tryIt())).message).toMatch(/could not fetch to|is not a folder|EEXIST|ELOOP/);
     expect(readdirSync(outside.path)).toEqual([]);
     expect(existsSync(join(outside.path, 'victim'))).toBe(false);
+  });
+
+  test('files whose names end in .part get their own bytes, and so do names of 255 bytes', async () => {
+    using directory = tempDir('folder');
+    const long = 'n'.repeat(255);
+    const what = made({ kind: 'v1', sizes: { x: 50_000, 'x.part': 60_000, 'x.part.part': 5, [long]: 9 } });
+    const storage = open(what, directory.path);
+    await write(storage, what, all(what).reverse());
+    await storage.close();
+    for (const [path, bytes] of what.files)
+      expect(Buffer.compare(readFileSync(join(directory.path, path)), bytes)).toBe(0);
+    expect(readdirSync(join(directory.path, 'made')).length).toBe(4);
+  });
+
+  test('what another program is downloading under NAME.part is left alone', async () => {
+    using directory = tempDir('folder');
+    const what = made({ kind: 'v1', sizes: 100_000 });
+    const path = join(directory.path, 'made.part');
+    writeFileSync(path, 'theirs');
+    const storage = open(what, directory.path);
+    await write(storage, what, all(what));
+    await storage.close();
+    expect(readFileSync(path, 'utf8')).toBe('theirs');
+  });
+
+  test('a file that appears meanwhile is not replaced', async () => {
+    using directory = tempDir('folder');
+    const what = made({ kind: 'v1', sizes: 100_000 });
+    const storage = open(what, directory.path);
+    const pieces = all(what);
+    await write(storage, what, pieces.slice(1));
+    writeFileSync(join(directory.path, 'made'), 'mine');
+    const error = await errorOf(write(storage, what, [0]));
+    expect(error.message).toContain('something else is there already');
+    await storage.close();
+    expect(readFileSync(join(directory.path, 'made'), 'utf8')).toBe('mine');
+  });
+
+  test.each([
+    ['the journal', `.debtorrent-${ID}`, /is not a file/],
+    ['the part', PART_OF_A, /something else is there already/],
+    ['the file', 'made', /something else is there already/],
+  ])('a pipe in place of %s is neither waited for nor written to', async (_name, name, message) => {
+    using directory = tempDir('folder');
+    const what = made({ kind: 'v1', sizes: 100_000 });
+    const path = join(directory.path, name);
+    expect(spawnSync('mkfifo', [path]).status).toBe(0);
+    const tryIt = async () => {
+      const storage = open(what, directory.path);
+      try {
+        await write(storage, what, [0]);
+      } finally {
+        await storage.close();
+      }
+    };
+    expect((await errorOf(tryIt())).message).toMatch(message);
+    expect(lstatSync(path).isFIFO()).toBe(true);
+  });
+
+  test('a journal that claims everything gains nothing: claims are hashed', async () => {
+    using directory = tempDir('folder');
+    const what = made({ kind: 'v1', sizes: 100_000 });
+    const claims = Buffer.alloc(4 * 1_000);
+    for (let i = 0; i < 1_000; i += 1) claims.writeUInt32BE(i % 5 === 4 ? 0xffffffff : i, 4 * i);
+    writeFileSync(
+      join(directory.path, `.debtorrent-${ID}`),
+      Buffer.concat([Buffer.from('DTpieces1\n'), claims]),
+    );
+    const storage = open(what, directory.path);
+    const content = contentOf(what, storage);
+    await content.checkClaimed(async () => {});
+    expect(content.have.count).toBe(0);
+    await write(storage, what, all(what));
+    await storage.close();
+    expect(readdirSync(directory.path)).toEqual(['made']);
   });
 
   test('read() says when the bytes are gone', async () => {
