@@ -134,7 +134,7 @@ describe('debtorrent fetch', () => {
     const folder = join(directory.path, 'out');
     const from = ['--peer', `127.0.0.1:${seed.port}`];
     const first = start(seed.torrent, folder, ...from, '--download-limit', '1MB');
-    const journal = () => readdirSync(folder).find((name) => name.startsWith('.debtorrent-'));
+    const journal = () => readdirSync(folder).find((name) => /^\.debtorrent-[0-9a-f]+$/.test(name));
     // Head, and some pieces.
     await eventually('some pieces are here', () => {
       const name = existsSync(folder) && journal();
