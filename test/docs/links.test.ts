@@ -6,6 +6,8 @@ import packageJson from '../../package.json' with { type: 'json' };
 import { fetchArgs } from '../../src/commands/fetch.ts';
 import { makeTorrentArgs } from '../../src/commands/make-torrent.ts';
 import { statusArgs } from '../../src/commands/status.ts';
+import { trackerArgs } from '../../src/commands/tracker.ts';
+import { keyOf } from '../../src/config/read-settings.ts';
 import { SETTING_NAMES, SETTINGS } from '../../src/config/settings.ts';
 
 const root = join(import.meta.dir, '../..');
@@ -65,16 +67,23 @@ describe.each(documents)('%s', (path) => {
   });
 });
 
-test('README.md names only flags that are there', () => {
-  const known = new Set([
-    ...SETTING_NAMES.map((name) => SETTINGS[name].flag),
-    ...Object.keys({ ...makeTorrentArgs, ...statusArgs, ...fetchArgs }),
-    ...['config', 'version', 'help'],
-  ]);
-  const flags = [...read('README.md').matchAll(/(?<![\w-])--([a-z][a-z-]*)/g)].map(([, flag = '']) => flag);
-  expect(flags.length).toBeGreaterThan(5);
-  expect(flags.filter((flag) => !known.has(flag))).toEqual([]);
-});
+test.each(['README.md', 'fleet', 'operators', 'privacy', 'troubleshooting'])(
+  '%s names only flags and settings that are there',
+  (name) => {
+    const text = read(name === 'README.md' ? name : `docs/${name}.md`);
+    const known = new Set([
+      ...SETTING_NAMES.map((setting) => SETTINGS[setting].flag),
+      ...Object.keys({ ...makeTorrentArgs, ...statusArgs, ...fetchArgs, ...trackerArgs }),
+      ...['config', 'version', 'help'],
+    ]);
+    const flags = [...text.matchAll(/(?<![\w-])--([a-z][a-z-]*)/g)].map(([, flag = '']) => flag);
+    expect(flags.filter((flag) => !known.has(flag))).toEqual([]);
+    const keys = new Set<string | undefined>(SETTING_NAMES.map(keyOf));
+    const named = [...text.matchAll(/`(?:([a-z]+_[a-z_]+)|([a-z_]+) = [^`]*)`/g)].map(([, a, b]) => a ?? b);
+    expect(flags.length + named.length).toBeGreaterThan(3);
+    expect(named.filter((key) => !keys.has(key))).toEqual([]);
+  },
+);
 
 test('docs/ARCHITECTURE.md shows every room of src/, and the files that it says to read first', () => {
   const architecture = read('docs/ARCHITECTURE.md');
