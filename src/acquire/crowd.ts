@@ -8,7 +8,15 @@ import type { Peer } from '../swarm/peer.ts';
 import type { Swarms } from '../swarm/swarms.ts';
 import type { Want } from '../swarm/wants.ts';
 import type { NumberRange } from '../wire/archive-ext.ts';
-import { type Fellow, patienceMs, runLimit, type Share, type ShareOutView, shareOut } from './share-out.ts';
+import {
+  type Fellow,
+  type OwnRun,
+  patienceMs,
+  runLimit,
+  type Share,
+  type ShareOutView,
+  shareOut,
+} from './share-out.ts';
 
 /** What a peer is assumed to send us a second before anything was measured. */
 export const ASSUMED_RATE = 4 * 1024 * 1024;
@@ -65,7 +73,7 @@ export class Crowd {
   }
 
   /** How far a run of ours may go, now that others work, too. */
-  limit(view: CrowdView, run: { readonly at: number; readonly from: number; readonly to: number }): number {
+  limit(view: CrowdView, run: OwnRun): number {
     return runLimit(this.#view(view), run);
   }
 

@@ -12,6 +12,7 @@ import type { MirrorLine } from './mirror-lines.ts';
 import { runMirror } from './mirror-run.ts';
 import { ASKED, HAVE, type MirrorView } from './plan.ts';
 import type { Progress } from './progress.ts';
+import type { OwnRun } from './share-out.ts';
 
 export interface FlightMirrorHost {
   readonly at: Location;
@@ -55,6 +56,8 @@ interface Run {
 /** A run's first bytes come in bursts: they are no measure of its rate before so many of them, or so long. */
 const YOUNG_BYTES = 64 * 1024;
 const YOUNG_MS = 2_000;
+/** What waits in buffers between the mirror and us, beside what its latency holds. */
+const BURST_BYTES = 64 * 1024;
 /** In a crowd one request asks for what the mirror brings in about so long. */
 const REQUEST_MS = 300;
 
@@ -229,12 +232,22 @@ export class FlightMirror {
   }
 
   /** Others fetch what comes after: the run ends before piece `to`. */
-  shorten(limit: (run: { readonly at: number; readonly from: number; readonly to: number }) => number): void {
+  shorten(limit: (run: OwnRun) => number): void {
     const run = this.#run;
-    if (!run) return;
-    run.to = Math.min(run.to, limit(run));
+    if (!run || run.at >= run.to) return;
+    const { at, from, to } = run;
+    run.to = Math.min(to, limit({ at, from, to, isComing: this.#isComing(run) }));
     if (run.to <= run.at) this.rest();
     else this.tellClaim();
+  }
+
+  /** The rest of the piece at which a run is is on its way already: it would come even if the run ended now. */
+  #isComing({ at, reached }: Run): boolean {
+    const { pieces, at: place } = this.#host;
+    const estimate = this.#parts.mirror.estimate(place.host);
+    const rate = this.#line.whole(estimate, this.#parts.clock.nowMs());
+    const underWayBytes = (rate * estimate.latencyMs) / 1000 + BURST_BYTES;
+    return pieces.offset(at) + pieces.size(at) - reached <= underWayBytes;
   }
 
   /** Peers bring the rest: the run ends as soon as the connection allows. */

@@ -82,13 +82,16 @@ export class MirrorLine {
     this.#inflow.add(bytes, nowMs);
   }
 
-  /** Bytes a second that one more of our flights may expect, when all have their part. */
-  share({ bytesPerSecond }: MirrorEstimate, nowMs: number): number {
+  /** Bytes a second that all our flights together may expect. */
+  whole({ bytesPerSecond }: MirrorEstimate, nowMs: number): number {
     const measured = this.#bytesPerSecond;
-    const isStale = nowMs - this.#measuredMs > STALE_MS;
-    const whole =
-      measured === undefined ? bytesPerSecond : isStale ? Math.max(measured, bytesPerSecond) : measured;
-    return Math.max(1, whole / Math.max(1, this.flights));
+    if (measured === undefined) return bytesPerSecond;
+    return nowMs - this.#measuredMs > STALE_MS ? Math.max(measured, bytesPerSecond) : measured;
+  }
+
+  /** Bytes a second that one more of our flights may expect, when all have their part. */
+  share(estimate: MirrorEstimate, nowMs: number): number {
+    return Math.max(1, this.whole(estimate, nowMs) / Math.max(1, this.flights));
   }
 
   #fold(): void {

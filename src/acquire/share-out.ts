@@ -263,24 +263,31 @@ function paceMs({
   return (mirrorMs * Math.min(pieceLength, sizeBytes)) / sizeBytes;
 }
 
+/** A run of this node: pieces [at, to) are still to come. */
+export interface OwnRun {
+  readonly from: number;
+  readonly at: number;
+  readonly to: number;
+  /** The rest of piece `at` is on its way: to end the run there saves nothing. */
+  readonly isComing?: boolean;
+}
+
 /**
- * How far a run [at, to) of this node goes: to where another that looks for the file works already. Two that work at
- * the same place: the first in order goes on, for the other the run is over (`at` is returned).
+ * How far a run of this node goes: to where another that looks for the file works already. Two that work at the same
+ * place: the first in order goes on, for the other the run is over (`at` is returned), or after the piece that is coming.
  */
-export function runLimit(
-  view: ShareOutView,
-  run: { readonly at: number; readonly from: number; readonly to: number },
-): number {
+export function runLimit(view: ShareOutView, run: OwnRun): number {
   let limit = run.to;
   // Waited for them long enough: this node goes its own way.
   if (view.nowMs - view.movedMs >= patienceMs(view)) return limit;
+  const least = run.isComing ? Math.min(run.at + 1, run.to) : run.at;
   for (const fellow of view.fellows) {
     if (fellow.broken) continue;
     const claim = claimAt(view, fellow);
     if (!claim) continue;
     if (claim.at > run.at && claim.at < limit) limit = claim.at;
     const isSame = fellow.claim?.begin === run.from && claim.at === run.at;
-    if (isSame && fellow.rank < view.ownRank && claim.paceMs < 2 * paceMs(view)) return run.at;
+    if (isSame && fellow.rank < view.ownRank && claim.paceMs < 2 * paceMs(view)) return least;
   }
   return limit;
 }

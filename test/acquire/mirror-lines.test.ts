@@ -9,6 +9,7 @@ describe('MirrorLine', () => {
     expect(line.share(KNOWN, 0)).toBe(1_000_000);
     line.flights = 10;
     expect(line.share(KNOWN, 0)).toBe(100_000);
+    expect(line.whole(KNOWN, 0)).toBe(1_000_000);
   });
 
   test('share() follows what all runs together bring', () => {

@@ -120,6 +120,11 @@ describe('runLimit()', () => {
     expect(runLimit(view({ fellows: [fellow('z', same)] }), run)).toBe(16);
   });
 
+  test('a piece that is coming is waited for: the run ends after it', () => {
+    const fellows = [fellow('a', { claim: claim(0, 16, { had: 3, dueMs: 6_000 }) })];
+    expect(runLimit(view({ fellows }), { ...run, isComing: true })).toBe(4);
+  });
+
   test('one that is slow, stuck or broken ends nobody’s run', () => {
     for (const changes of [
       { claim: claim(0, 16, { had: 3, dueMs: 3_600_000 }) },
