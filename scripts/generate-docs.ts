@@ -1,5 +1,5 @@
 /**
- * Writes docs/configuration.md out of src/config/settings.ts, so that the document can't lag behind the program: each
+ * Writes docs/configuration.md out of src/config/settings.ts, and docs/metrics.md out of src/status/metric-table.ts, so that no document can lag behind the program: each
  * setting's flag, key, default and meaning stand in the code and nowhere else. Running it again changes nothing.
  * The defaults of folders depend on who runs the daemon; here they are as for an ordinary user.
  */
@@ -15,6 +15,7 @@ import {
 } from '../src/config/settings.ts';
 import { formatBytes } from '../src/lib/format-bytes.ts';
 import { formatHostPort, type HostPort } from '../src/lib/host-port.ts';
+import { METRICS } from '../src/status/metric-table.ts';
 
 const FOLDERS: { readonly [N in SettingName]?: string } = {
   cacheDir: '~/.cache/debtorrent',
@@ -147,6 +148,45 @@ function cell(text: string): string {
   return text.replaceAll('|', '\\|');
 }
 
+const METRICS_HEAD = `# Metrics
+
+<!-- Written by scripts/generate-docs.ts out of src/status/metric-table.ts. Change it there. -->
+
+\`http://localhost:9988/metrics\` has them in the text form of [Prometheus](https://prometheus.io/docs/instrumenting/exposition_formats/).
+They are numbers only: no address, path or archive is named, and labels have no other values than those below, so that
+they don't grow. Whoever may use the proxy may read them; for a Prometheus on another machine that is \`--allow-client\` with
+its address, and \`--listen\` at one where it comes in ([configuration.md](configuration.md)).
+
+\`\`\`yaml
+scrape_configs:
+  - job_name: debtorrent
+    static_configs:
+      - targets: ["server1.example.org:9988"]
+\`\`\`
+
+[grafana.json](grafana.json) is a dashboard of them: in Grafana, *Dashboards → New → Import*, and choose your Prometheus.
+\`/healthz\` answers \`ok\` with status 200 while the daemon serves.
+
+`;
+
+const METRICS_TAIL = `
+- The part that no mirror had to send, over the last day:
+  \`1 - sum(increase(debtorrent_received_bytes_total{source="mirror"}[1d])) / sum(increase(debtorrent_received_bytes_total[1d]))\`
+- Worth a page at night: \`debtorrent_releases{state="expired"} > 0\`, as APT refuses such a Release, and \`up == 0\`. Worth
+  a mail: \`debtorrent_releases{state="stale"} > 0\` for an hour.
+`;
+
+/** The whole text of docs/metrics.md. */
+export function metricsDoc(): string {
+  const rows = METRICS.map(({ name, type, help, labels = {} }) => {
+    const written = Object.entries(labels).map(([label, values]) => `\`${label}\`: ${values.join(', ')}`);
+    return `| \`${name}\` | ${type} | ${written.join('; ')} | ${cell(help)} |`;
+  });
+  const table = ['| Metric | Type | Labels | What it is |', '|---|---|---|---|', ...rows];
+  return `${METRICS_HEAD}${table.join('\n')}\n${METRICS_TAIL}`;
+}
+
 if (import.meta.main) {
+  writeFileSync(join(import.meta.dir, '../docs/metrics.md'), metricsDoc());
   writeFileSync(join(import.meta.dir, '../docs/configuration.md'), configurationDoc());
 }

@@ -1,11 +1,13 @@
 /**
- * Our own pages as a Hono app: `/` with its assets and events, `/api/status`, `/healthz`, and the one thing that can be asked for here:
+ * Our own pages as a Hono app: `/` with its assets and events, `/api/status`, `/metrics`, `/healthz`, and the one thing that can be asked for here:
  * `/api/import` (POST, for who may see details). Who that is is for the door to say (proxy/own-page.ts), in `env`. A page of
  * another site can't ask: it can neither send the header that has to be there, nor read an answer.
  */
 import { Hono } from 'hono';
+import { EXPOSITION_TYPE, exposition } from '../metrics/exposition.ts';
 import { ASSETS } from './assets.ts';
 import type { Events } from './events.ts';
+import { type ProcessFigures, readMetrics } from './metric-table.ts';
 import { statusPage } from './page.ts';
 import { type ByteTotals, type StatusSnapshot, withoutDetails } from './snapshot.ts';
 
@@ -85,7 +87,17 @@ export function statusRoutes({ snapshot, history, events, imports }: StatusParts
     }
     return c.json(imports?.progress() ?? { running: false }, 202);
   });
+  app.get('/metrics', (c) => {
+    // Whole, whoever asks: there are only numbers in it.
+    const text = exposition(readMetrics(snapshot(), processFigures()));
+    return c.body(text, 200, { 'Content-Type': EXPOSITION_TYPE });
+  });
   app.get('/healthz', (c) => c.text('ok\n'));
   app.notFound((c) => c.text('there is no such page\n', 404));
   return app;
+}
+
+function processFigures(): ProcessFigures {
+  const { user, system } = process.cpuUsage();
+  return { residentBytes: process.memoryUsage.rss(), cpuSeconds: (user + system) / 1e6 };
 }

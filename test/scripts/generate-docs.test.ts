@@ -1,13 +1,17 @@
 import { expect, test } from 'bun:test';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { configurationDoc } from '../../scripts/generate-docs.ts';
+import { configurationDoc, metricsDoc } from '../../scripts/generate-docs.ts';
 import { readSettings } from '../../src/config/read-settings.ts';
 
 const root = join(import.meta.dir, '../..');
 
 test('docs/configuration.md is what scripts/generate-docs.ts writes', () => {
   expect(readFileSync(join(root, 'docs/configuration.md'), 'utf8')).toBe(configurationDoc());
+});
+
+test('docs/metrics.md is what scripts/generate-docs.ts writes', () => {
+  expect(readFileSync(join(root, 'docs/metrics.md'), 'utf8')).toBe(metricsDoc());
 });
 
 test('configurationDoc() names the folders that an ordinary user gets', () => {
