@@ -6,15 +6,11 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { keyOf } from '../src/config/read-settings.ts';
-import {
-  DEFAULT_WAN_UPLOAD,
-  LIVE_SETTINGS,
-  SETTING_NAMES,
-  SETTINGS,
-  type SettingName,
-} from '../src/config/settings.ts';
+import { settingText } from '../src/config/setting-text.ts';
+import { LIVE_SETTINGS, SETTING_NAMES, SETTINGS, type SettingName } from '../src/config/settings.ts';
+import type { Amount } from '../src/lib/amount.ts';
 import { formatBytes } from '../src/lib/format-bytes.ts';
-import { formatHostPort, type HostPort } from '../src/lib/host-port.ts';
+import type { HostPort } from '../src/lib/host-port.ts';
 import { METRICS } from '../src/status/metric-table.ts';
 
 const FOLDERS: { readonly [N in SettingName]?: string } = {
@@ -60,6 +56,11 @@ const TAIL = `
   APT is listened for, not \`--listen\`.
 - **Sizes and rates**: \`"10 GiB"\`, \`"500MB"\`, \`"2 MiB/s"\`, or a bare number of bytes. kB, MB, GB and TB are powers of
   1000; KiB, MiB, GiB, TiB and a bare K, M, G, T powers of 1024.
+- **What is given beyond the local network** stops for the rest of the month at \`--monthly-upload\`, while the connection costs by
+  volume (\`--metered\`) and on battery (\`--on-battery\`); other nodes are told that there is nothing here. The local network
+  is served all the same, and so is APT. \`debtorrent status\` shows which limits hold and why. \`debtorrent seed\` has no such
+  stops.
+- **Hours**: \`"Mon-Fri 08:00-18:00"\`, \`"Sat 09:00-12:00"\`, \`"22:00-06:00"\` (every day), by the machine's own time.
 - **Addresses**: \`HOST:PORT\`, IPv6 in brackets (\`[2001:db8::1]:9989\`). Port 0 takes any free one.
 - **Folders**: the two defaults follow \`XDG_CACHE_HOME\` and \`XDG_STATE_HOME\` where those are set.
 
@@ -89,7 +90,9 @@ const TAIL = `
   or use IPv6; \`debtorrent status\` says whether others come in.
 - A fleet that meets in a DHT of its own: \`--dht-bootstrap\` with one or two of its machines; private addresses count
   there, and nobody else is asked.
-- Little disk: \`--cache-limit\`. A thin line: \`--upload-limit\`, \`--download-limit\`.
+- Little disk: \`--cache-limit\`, \`--min-free\`. A thin line: \`--upload-limit\`, \`--download-limit\`, and for the hours in which
+  others need it \`--business-hours "Mon-Fri 08:00-18:00"\` with its own two limits. A server that may give all that it has:
+  \`--monthly-upload 0 --upload-limit 0\`.
 
 ## Example
 
@@ -121,10 +124,9 @@ export function configurationDoc(): string {
 /** The default as people would write it. */
 function initialOf(name: SettingName): string {
   const { kind, initial } = SETTINGS[name];
-  if (name === 'uploadLimit') return `none on the LAN, ${size(DEFAULT_WAN_UPLOAD)}/s beyond`;
   const folder = FOLDERS[name];
   if (folder !== undefined) return code(folder);
-  if (initial === undefined) return 'off';
+  if (initial === undefined) return SETTINGS[name].unset ?? 'off';
   if (Array.isArray(initial)) return initial.length === 0 ? 'none' : code(initial.map(textOf).join(' '));
   if (typeof initial === 'number') return initial === 0 ? 'no limit' : code(size(initial));
   if (kind === 'off-switch') return code(String(initial));
@@ -132,7 +134,7 @@ function initialOf(name: SettingName): string {
 }
 
 function textOf(value: unknown): string {
-  return typeof value === 'object' ? formatHostPort(value as HostPort) : String(value);
+  return typeof value === 'object' ? settingText(value as HostPort | Amount) : String(value);
 }
 
 /** "10 GiB" rather than "10.0 GiB". */

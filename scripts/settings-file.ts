@@ -3,9 +3,11 @@
  * comment, so that nothing holds but what an administrator has said.
  */
 import { keyOf } from '../src/config/read-settings.ts';
+import { settingText } from '../src/config/setting-text.ts';
 import { SETTING_NAMES, SETTINGS, type SettingName } from '../src/config/settings.ts';
+import type { Amount } from '../src/lib/amount.ts';
 import { formatBytes } from '../src/lib/format-bytes.ts';
-import { formatHostPort, type HostPort } from '../src/lib/host-port.ts';
+import type { HostPort } from '../src/lib/host-port.ts';
 
 const HEAD = `# Settings of the DebTorrent service. Each line is the default: take the # before a setting away to change it, then
 # "systemctl reload debtorrent"; its log says when a change takes "systemctl restart debtorrent". debtorrent.toml(5)
@@ -36,14 +38,15 @@ export function defaultOf(name: SettingName): string {
   const { initial, kind, expects } = SETTINGS[name];
   const folder = FOLDERS[name];
   if (folder !== undefined) return JSON.stringify(folder);
-  if (initial === undefined) return kind === 'optional-value' ? 'true' : (/".*"/.exec(expects)?.[0] ?? '""');
+  if (initial === undefined)
+    return kind === 'optional-value' ? 'true' : (/"[^"]*"/.exec(expects)?.[0] ?? '""');
   if (typeof initial === 'number') return initial === 0 ? '0' : JSON.stringify(formatBytes(initial));
   return toml(initial);
 }
 
 function toml(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(toml).join(', ')}]`;
-  if (typeof value === 'object') return JSON.stringify(formatHostPort(value as HostPort));
+  if (typeof value === 'object') return JSON.stringify(settingText(value as HostPort | Amount));
   return typeof value === 'string' ? JSON.stringify(value) : String(value);
 }
 

@@ -19,6 +19,7 @@ import { listensOf } from './config/listens.ts';
 import type { Settings } from './config/settings.ts';
 import { Archives } from './daemon/archives.ts';
 import { beFound } from './daemon/be-found.ts';
+import { limitsOf } from './daemon/disk-limits.ts';
 import { makeDirectory } from './daemon/make-directory.ts';
 import { ownAddresses } from './daemon/own-addresses.ts';
 import { releaseStatus } from './daemon/release-status.ts';
@@ -153,6 +154,10 @@ export async function startDaemon(settings: Settings, sockets: readonly number[]
       store: () => store.totals(),
       transfers: () => acquirer.transfers(),
       releases: () => catalogue.releases().map((release) => releaseStatus(release, clock.wallMs())),
+      limits: () => ({
+        ...swarmSide.limitsStatus(),
+        cache: { ...store.limits, freeBytes: store.diskFreeBytes },
+      }),
     });
   const history = () => pulse.history;
   const events = new Events({ clock, snapshot: status, history });
@@ -250,9 +255,13 @@ export async function startDaemon(settings: Settings, sockets: readonly number[]
   }
   for (const peer of settings.peers) swarms.give(peer);
 
+  const setCacheLimits = (after: Settings) =>
+    store.setLimits(limitsOf({ ...after, cacheDir: settings.cacheDir }));
+  const setLimits = (after: Settings, before: Settings) => swarmSide.setLimits(after, before);
   const live = new LiveSettings(settings, {
     allowClient: ({ allowClient }) => clients.setAllowed(allowClient),
-    cacheLimitBytes: ({ cacheLimitBytes }) => store.setLimit(cacheLimitBytes),
+    cacheLimit: setCacheLimits,
+    minFree: setCacheLimits,
     // Whom we know stays known until a restart.
     peers: ({ peers }, before) => {
       for (const peer of peers) swarms.give(peer);
@@ -261,8 +270,14 @@ export async function startDaemon(settings: Settings, sockets: readonly number[]
     trackers: (after) => swarmSide.setTrackers(after, archives),
     share: ({ share }) => catalogue.setShareRules(share.map(parseShareRule)),
     allowUpstream: ({ allowUpstream }) => policy.setAllowed(allowUpstream),
-    uploadLimit: (after, before) => swarmSide.setUploadLimit(after, before),
-    downloadLimit: (after) => swarmSide.setDownloadLimit(after),
+    uploadLimit: setLimits,
+    downloadLimit: setLimits,
+    monthlyUpload: setLimits,
+    metered: setLimits,
+    onBattery: setLimits,
+    businessHours: setLimits,
+    businessUploadLimit: setLimits,
+    businessDownloadLimit: setLimits,
     logLevel: ({ logLevel }) => setLogLevel(logLevel),
   });
 
@@ -288,9 +303,10 @@ function isSame(a: HostPort, b: HostPort): boolean {
   return a.host === b.host && a.port === b.port;
 }
 
-function openStore({ cacheDir, cacheLimitBytes }: Settings): DiskStore {
+function openStore(settings: Settings): DiskStore {
+  const { cacheDir } = settings;
   try {
-    return new DiskStore({ cacheDir, limitBytes: cacheLimitBytes });
+    return new DiskStore({ cacheDir, ...limitsOf(settings) });
   } catch (cause) {
     if (cause instanceof ConfigError) throw cause;
     const reason = (cause as Error).message;

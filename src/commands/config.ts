@@ -5,8 +5,10 @@
 import { existsSync } from 'node:fs';
 import type { ArgsDef } from 'citty';
 import { keyOf, variableOf } from '../config/read-settings.ts';
+import { settingText } from '../config/setting-text.ts';
 import { isLive, SETTING_NAMES, SETTINGS, type SettingName } from '../config/settings.ts';
-import { formatHostPort, type HostPort } from '../lib/host-port.ts';
+import type { Amount } from '../lib/amount.ts';
+import type { HostPort } from '../lib/host-port.ts';
 import { type Configuration, type ConfigurationOptions, readConfiguration } from './configuration.ts';
 import { settingArgs } from './setting-flags.ts';
 
@@ -67,13 +69,14 @@ function describe(name: SettingName, { settings, origins }: Configuration): stri
 /** As JSON has it: addresses as text, what isn't set as null. */
 function plain(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(plain);
-  if (typeof value === 'object' && value !== null) return formatHostPort(value as HostPort);
+  if (typeof value === 'object' && value !== null) return settingText(value as HostPort | Amount);
   return value ?? null;
 }
 
 function toToml(value: unknown): string | undefined {
   if (value === undefined) return undefined;
   if (Array.isArray(value)) return `[${value.map(toToml).join(', ')}]`;
-  if (typeof value === 'object' && value !== null) return JSON.stringify(formatHostPort(value as HostPort));
+  if (typeof value === 'object' && value !== null)
+    return JSON.stringify(settingText(value as HostPort | Amount));
   return typeof value === 'string' ? JSON.stringify(value) : String(value);
 }

@@ -9,6 +9,8 @@ import { Catalogue } from '../archive/catalogue.ts';
 import { Refresh } from '../archive/refresh.ts';
 import { parseShareRule } from '../archive/sharing.ts';
 import type { Settings } from '../config/settings.ts';
+import { limitsOf } from '../daemon/disk-limits.ts';
+import { makeDirectory } from '../daemon/make-directory.ts';
 import { systemClock } from '../lib/clock.ts';
 import { UnavailableError } from '../lib/errors.ts';
 import { DiskStore } from '../store/disk-store.ts';
@@ -22,7 +24,9 @@ export async function importHere(
   directory: string,
   show: (progress: ImportProgress) => void,
 ): Promise<ImportProgress> {
-  await using store = new DiskStore({ cacheDir: settings.cacheDir, limitBytes: settings.cacheLimitBytes });
+  const { cacheDir } = settings;
+  makeDirectory(cacheDir);
+  await using store = new DiskStore({ cacheDir, ...limitsOf(settings) });
   await using hasher = new Hasher();
   await using catalogue = new Catalogue({
     directory: `${settings.stateDir}/catalogue`,

@@ -90,6 +90,8 @@ export function readSeedSettings(rawArgs: readonly string[]): Settings {
   return readSettings(writtenFlags(rawArgs), {
     listen: formatHostPort(SEED_LISTEN),
     peerListen: formatHostPort(SEED_PEER_LISTEN),
+    // Whoever shares a mirror means to give.
+    ...{ monthlyUpload: '0', metered: 'no', onBattery: 'share' },
     // Not that of `serve`, which may be running.
     stateDir: join(dirname(SETTINGS.stateDir.initial), 'debtorrent-seed'),
   });

@@ -6,9 +6,11 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { parseAddressRange } from '../lib/address-range.ts';
+import { type Amount, amountBytes, parseAmount } from '../lib/amount.ts';
 import { type HostPort, parseHostPort } from '../lib/host-port.ts';
 import { LOG_LEVELS, type LogLevel } from '../lib/log.ts';
 import { parseSize } from '../lib/parse-size.ts';
+import { parseWeeklyHours } from '../lib/weekly-hours.ts';
 
 /** Who may learn what this node looks for (docs/protocol.md "Who learns what you look for"). */
 export const PRIVACY_SCOPES = ['lan', 'default', 'open'] as const;
@@ -23,7 +25,10 @@ export interface Settings {
   readonly peerListen: HostPort;
   readonly cacheDir: string;
   readonly stateDir: string;
-  readonly cacheLimitBytes: number;
+  /** Undefined: by the size of the disk (limits/cache-limits.ts). */
+  readonly cacheLimit: Amount | undefined;
+  /** Likewise. */
+  readonly minFree: Amount | undefined;
   /** "none": they are not read. */
   readonly aptLists: string;
   /** "none": nothing is imported at the start. */
@@ -44,6 +49,15 @@ export interface Settings {
   readonly uploadLimit: number | undefined;
   /** Bytes a second from peers and mirrors together; 0 = no limit. */
   readonly downloadLimit: number;
+  /** Bytes to strangers in a calendar month; 0 = no limit. */
+  readonly monthlyUpload: number;
+  readonly metered: 'auto' | 'yes' | 'no';
+  readonly onBattery: 'pause' | 'share';
+  /** As parseWeeklyHours() takes them. */
+  readonly businessHours: readonly string[];
+  /** As uploadLimit and downloadLimit, in those hours. */
+  readonly businessUploadLimit: number;
+  readonly businessDownloadLimit: number;
   readonly withTracker: HostPort | undefined;
   /** Whether a process of its own holds the socket for APT and starts a daemon anew that dies or hangs. */
   readonly supervise: boolean;
@@ -59,6 +73,8 @@ export interface SettingSpec<T> {
   /** What it says in the file, where a switch has the opposite sense ("no-lan" is `lan = false`). */
   readonly fileDescription?: string;
   readonly initial: T;
+  /** What holds where it isn't set and `initial` is nothing, for people. */
+  readonly unset?: string;
   /** Undefined when the text has no sense; `expects` says what would have. */
   readonly parse: (text: string) => unknown;
   readonly expects: string;
@@ -139,14 +155,30 @@ export const SETTINGS: { readonly [N in SettingName]: SettingSpec<Settings[N]> }
     parse: text,
     expects: 'a folder',
   },
-  cacheLimitBytes: {
+  cacheLimit: {
     flag: 'cache-limit',
     kind: 'value',
     valueHint: 'SIZE',
-    description: 'How much the cache may hold; the least recently used files go first',
-    initial: 10 * 2 ** 30,
-    parse: (t) => parseSize(t) || undefined,
-    expects: 'a size such as "10 GiB"',
+    description:
+      'How much the cache may hold, or which share of the disk; the least recently used files go first (default: 10 GiB, but at most 20% of the disk)',
+    initial: undefined,
+    unset: '10 GiB, at most 20% of the disk',
+    parse: (t) => {
+      const amount = parseAmount(t);
+      return amount && amountBytes(amount, 100) > 0 ? amount : undefined;
+    },
+    expects: 'a size such as "10 GiB", or a share such as "20%"',
+  },
+  minFree: {
+    flag: 'min-free',
+    kind: 'value',
+    valueHint: 'SIZE',
+    description:
+      'How much of the disk stays free, whoever fills it: files of the cache go for it (default: 5% of the disk, but at most 2 GiB)',
+    initial: undefined,
+    unset: '5% of the disk, at most 2 GiB',
+    parse: parseAmount,
+    expects: 'a size such as "2 GiB", or a share such as "5%"',
   },
   aptLists: {
     flag: 'apt-lists',
@@ -284,6 +316,7 @@ export const SETTINGS: { readonly [N in SettingName]: SettingSpec<Settings[N]> }
     description:
       'Most bytes a second to all peers together; 0 = no limit (default: none on the LAN, 2 MiB/s beyond)',
     initial: undefined,
+    unset: 'none on the LAN, 2 MiB/s beyond',
     parse: parseSize,
     expects: 'a rate such as "2 MiB/s"',
   },
@@ -295,6 +328,64 @@ export const SETTINGS: { readonly [N in SettingName]: SettingSpec<Settings[N]> }
     initial: 0,
     parse: parseSize,
     expects: 'a rate such as "10 MiB/s"',
+  },
+  monthlyUpload: {
+    flag: 'monthly-upload',
+    kind: 'value',
+    valueHint: 'SIZE',
+    description: 'Most bytes to other machines beyond the local network in a calendar month; 0 = no limit',
+    initial: 100 * 2 ** 30,
+    parse: parseSize,
+    expects: 'a size such as "100 GiB"',
+  },
+  metered: {
+    flag: 'metered',
+    kind: 'value',
+    valueHint: 'auto|yes|no',
+    description:
+      'Whether the connection costs by volume, on which nothing is given beyond the local network; "auto" asks NetworkManager where it runs',
+    initial: 'auto',
+    parse: (t) => (['auto', 'yes', 'no'] as const).find((word) => word === t),
+    expects: 'auto, yes or no',
+  },
+  onBattery: {
+    flag: 'on-battery',
+    kind: 'value',
+    valueHint: 'pause|share',
+    description: 'Whether anything is given beyond the local network while the machine runs on its battery',
+    initial: 'pause',
+    parse: (t) => (['pause', 'share'] as const).find((word) => word === t),
+    expects: 'pause or share',
+  },
+  businessHours: {
+    flag: 'business-hours',
+    kind: 'list',
+    valueHint: 'HOURS',
+    description:
+      'When the line is needed for other things, such as "Mon-Fri 08:00-18:00": the two limits below hold then (repeatable)',
+    initial: [],
+    parse: (t) => (parseWeeklyHours(t) ? t : undefined),
+    expects: 'hours such as "Mon-Fri 08:00-18:00"',
+  },
+  businessUploadLimit: {
+    flag: 'business-upload-limit',
+    kind: 'value',
+    valueHint: 'RATE',
+    description:
+      'In business hours, most bytes a second beyond the local network (with --upload-limit: to all peers); 0 = as at other times',
+    initial: 256 * 2 ** 10,
+    parse: parseSize,
+    expects: 'a rate such as "256 KiB/s"',
+  },
+  businessDownloadLimit: {
+    flag: 'business-download-limit',
+    kind: 'value',
+    valueHint: 'RATE',
+    description:
+      'In business hours, most bytes a second from peers and mirrors together; 0 = as at other times',
+    initial: 0,
+    parse: parseSize,
+    expects: 'a rate such as "5 MiB/s"',
   },
   withTracker: {
     flag: 'with-tracker',
@@ -328,8 +419,9 @@ export const SETTINGS: { readonly [N in SettingName]: SettingSpec<Settings[N]> }
 
 /** Those that a running daemon takes over from its file on SIGHUP (daemon/reload.ts); all others need a restart. */
 export const LIVE_SETTINGS = [
-  ...(['allowClient', 'cacheLimitBytes', 'peers', 'trackers', 'share', 'allowUpstream'] as const),
-  ...(['uploadLimit', 'downloadLimit', 'logLevel'] as const),
+  ...(['allowClient', 'cacheLimit', 'minFree', 'peers', 'trackers', 'share', 'allowUpstream'] as const),
+  ...(['uploadLimit', 'downloadLimit', 'monthlyUpload', 'metered', 'onBattery'] as const),
+  ...(['businessHours', 'businessUploadLimit', 'businessDownloadLimit', 'logLevel'] as const),
 ] as const satisfies readonly SettingName[];
 
 export type LiveSetting = (typeof LIVE_SETTINGS)[number];

@@ -3,7 +3,7 @@
  * is offered has to be there before anybody comes: first the swarms, then, by meet(), the port for peers, router,
  * trackers, DHT and local discovery. Nothing is decided here but who knows whom.
  */
-import type { Settings } from '../config/settings.ts';
+import { DEFAULT_WAN_UPLOAD, type Settings } from '../config/settings.ts';
 import type { Dht } from '../discovery/dht.ts';
 import type { Lsd } from '../discovery/lsd.ts';
 import { Surroundings } from '../discovery/surroundings.ts';
@@ -13,8 +13,12 @@ import { formatHostPort, type HostPort } from '../lib/host-port.ts';
 import { log } from '../lib/log.ts';
 import type { Sha256 } from '../lib/sha256.ts';
 import { TokenBucket } from '../lib/token-bucket.ts';
+import { isOnBattery } from '../limits/battery.ts';
+import { type Giving, GivingLimits, type GivingSettings } from '../limits/giving.ts';
+import { isMetered } from '../limits/metered.ts';
+import { MonthCount } from '../limits/month-count.ts';
 import type { Totals } from '../metrics/totals.ts';
-import type { StatusParts } from '../status/snapshot.ts';
+import type { LimitsStatus, StatusParts } from '../status/snapshot.ts';
 import { BanFile } from '../swarm/ban-file.ts';
 import type { Library } from '../swarm/library.ts';
 import { LocalNetwork } from '../swarm/local-network.ts';
@@ -59,6 +63,8 @@ export class SwarmSide implements AsyncDisposable {
   /** Our own, where there is one. */
   tracker: HostPort | undefined;
   readonly #options: SwarmSideOptions;
+  readonly #limits: GivingLimits;
+  readonly #month: MonthCount;
   readonly #uploadBuckets: { readonly lan: TokenBucket; readonly wan: TokenBucket };
   readonly #peerId: Uint8Array;
   readonly #banKeeper: BanFile;
@@ -73,6 +79,13 @@ export class SwarmSide implements AsyncDisposable {
     this.#peerId = newPeerId(version);
     this.downloadBucket = new TokenBucket(settings.downloadLimit, clock.nowMs());
     this.#uploadBuckets = uploadBuckets(settings, clock.nowMs());
+    this.#month = new MonthCount(settings.stateDir, clock);
+    const limits = new GivingLimits({
+      ...{ clock, month: this.#month, isOnBattery, isMetered },
+      settings: givingOf(settings),
+      changed: (giving) => this.#apply(giving),
+    });
+    this.#limits = limits;
     this.#banKeeper = new BanFile(settings.stateDir, clock);
     this.peers = settings.peerListen;
     this.#reachability = new Reachability({
@@ -94,11 +107,15 @@ export class SwarmSide implements AsyncDisposable {
       client: `DebTorrent ${version}`,
       uploadBuckets: this.#uploadBuckets,
       moved(direction, bytes, lan) {
-        if (direction === 'up') return totals.add('uploaded', bytes);
+        if (direction === 'up') {
+          if (!lan) limits.given(bytes);
+          return totals.add('uploaded', bytes);
+        }
         totals.add('fromPeers', bytes);
         if (lan) totals.add('fromLan', bytes);
       },
     });
+    limits.start();
   }
 
   /**
@@ -187,19 +204,41 @@ export class SwarmSide implements AsyncDisposable {
   }
 
   /** False when it takes a restart: one limit for all instead of one for strangers, or the other way round. */
-  setUploadLimit({ uploadLimit }: Settings, before: Settings): boolean {
-    if (uploadLimit === undefined || before.uploadLimit === undefined) return false;
-    this.#uploadBuckets.wan.setRate(uploadLimit, this.#options.clock.nowMs());
-    this.swarms.uploads.ratesChanged();
-    return true;
+  setLimits(settings: Settings, before: Settings): boolean {
+    const isSameKind = (settings.uploadLimit === undefined) === (before.uploadLimit === undefined);
+    const { uploadLimit } = isSameKind ? settings : before;
+    this.#limits.settings = givingOf({ ...settings, uploadLimit });
+    return isSameKind;
   }
 
-  setDownloadLimit({ downloadLimit }: Settings): void {
-    this.downloadBucket.setRate(downloadLimit, this.#options.clock.nowMs());
+  /** What is given and fetched now, and why not more. */
+  limitsStatus(): Pick<LimitsStatus, 'monthlyUpload' | 'upload' | 'businessHours'> {
+    const { paused, isBusinessHours, uploadLimit } = this.#limits.now;
+    const { month, bytes } = this.#month;
+    return {
+      monthlyUpload: { month, bytes, limitBytes: this.#limits.settings.monthlyUpload },
+      upload: { wanBytesPerSecond: uploadLimit, paused },
+      businessHours: isBusinessHours,
+    };
+  }
+
+  #apply({ paused, uploadLimit, downloadLimit }: Giving): void {
+    const nowMs = this.#options.clock.nowMs();
+    const { uploads } = this.swarms;
+    if (uploads.isShut !== paused.length > 0) {
+      uploads.isShut = paused.length > 0;
+      const why = paused.length > 0 ? `nothing more (${paused.join(', ')})` : 'as usual again';
+      log.info(`given beyond the local network: ${why}`);
+    }
+    this.#uploadBuckets.wan.setRate(uploadLimit, nowMs);
+    this.downloadBucket.setRate(downloadLimit, nowMs);
+    uploads.ratesChanged();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#limits[Symbol.dispose]();
     await this.swarms[Symbol.asyncDispose]();
+    this.#month[Symbol.dispose]();
     this.#banKeeper[Symbol.dispose]();
   }
 
@@ -212,4 +251,8 @@ export class SwarmSide implements AsyncDisposable {
     this.#lan?.setSwarms(infoHashes);
     this.#dht?.setSwarms(archives.findable());
   }
+}
+
+function givingOf(settings: Settings): GivingSettings {
+  return { ...settings, wanUploadLimit: settings.uploadLimit ?? DEFAULT_WAN_UPLOAD };
 }

@@ -148,6 +148,21 @@ export interface SeedStatus {
   readonly unreadable: number;
 }
 
+/** What is given and kept at most, and which limit holds now. Rates in bytes a second; 0 = no limit. */
+export interface LimitsStatus {
+  /** Given beyond the local network in a calendar month ("2026-11"). */
+  readonly monthlyUpload: { readonly month: string; readonly bytes: number; readonly limitBytes: number };
+  /** `paused`: why nothing is given beyond the local network now; empty = it is. */
+  readonly upload: { readonly wanBytesPerSecond: number; readonly paused: readonly string[] };
+  readonly businessHours: boolean;
+  readonly cache: {
+    readonly limitBytes: number;
+    /** Of its disk: what is to stay free, and what is. */
+    readonly minFreeBytes: number;
+    readonly freeBytes: number;
+  };
+}
+
 export interface StatusSnapshot {
   readonly version: string;
   readonly uptimeSeconds: number;
@@ -174,6 +189,8 @@ export interface StatusSnapshot {
   readonly lan?: LanStatus;
   /** Missing where no tree is shared in place. */
   readonly seed?: SeedStatus;
+  /** Missing where one is. */
+  readonly limits?: LimitsStatus;
 }
 
 /** The rooms that know, each through the narrowest opening. Called for each snapshot; all of them are cheap. */
@@ -196,6 +213,7 @@ export interface StatusParts {
   readonly releases: () => Iterable<ReleaseStatus>;
   readonly dht: () => DhtStatus | undefined;
   readonly seed?: () => SeedStatus;
+  readonly limits?: () => LimitsStatus;
 }
 
 export function collect(parts: StatusParts): StatusSnapshot {
@@ -223,12 +241,13 @@ export function collect(parts: StatusParts): StatusSnapshot {
     ...(dht && { dht }),
     ...(lan && { lan }),
     ...(parts.seed && { seed: parts.seed() }),
+    ...(parts.limits && { limits: parts.limits() }),
   };
 }
 
 /** For clients on other machines: who our peers are, where, and what is being installed here is not their business. */
 export function withoutDetails(snapshot: StatusSnapshot): StatusSnapshot {
-  const { lan, seed: _, ...rest } = snapshot;
+  const { lan, seed: _, limits: __, ...rest } = snapshot;
   const { state } = snapshot.reachability;
   return {
     ...rest,
@@ -273,6 +292,24 @@ export function seedLine({ directory, waitingFiles, waitingBytes, wrongFiles }: 
   ]
     .filter((part) => part !== '')
     .join('; ');
+}
+
+/** "given beyond the local network: 1.2 GiB of 100 GiB in 2026-11, at most 2.00 MiB/s" */
+export function limitsLine({ monthlyUpload, upload, businessHours }: LimitsStatus): string {
+  const { month, bytes, limitBytes } = monthlyUpload;
+  const most = limitBytes > 0 ? ` of ${formatBytes(limitBytes)}` : '';
+  const rate = upload.wanBytesPerSecond > 0 ? `, at most ${formatBytes(upload.wanBytesPerSecond)}/s` : '';
+  const now =
+    upload.paused.length > 0
+      ? `; nothing now: ${upload.paused.join(', ')}`
+      : `${rate}${businessHours ? ' (business hours)' : ''}`;
+  return `given beyond the local network: ${formatBytes(bytes)}${most} in ${month}${now}`;
+}
+
+/** "the disk has 300 MiB free, 2 GiB are to stay so: files of the store go for it"; empty when there is room. */
+export function diskLine({ cache: { freeBytes, minFreeBytes } }: LimitsStatus): string {
+  if (freeBytes > minFreeBytes) return '';
+  return `the disk has ${formatBytes(freeBytes)} free, and ${formatBytes(minFreeBytes)} are to stay so: files of the store go for it`;
 }
 
 /** "3 neighbours on eth0, wlan0" */

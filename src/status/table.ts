@@ -7,7 +7,9 @@ import { formatDuration } from './format-duration.ts';
 import {
   type ByteTotals,
   dhtLine,
+  diskLine,
   lanLine,
+  limitsLine,
   reachLine,
   releaseLine,
   type StatusSnapshot,
@@ -56,7 +58,7 @@ export function statusTable(snapshot: StatusSnapshot, { width, colour }: TableOp
 }
 
 function summary(
-  { version, uptimeSeconds, bytes, troubles, store, lan, dht, seed, reachability }: StatusSnapshot,
+  { version, uptimeSeconds, bytes, troubles, store, lan, dht, seed, reachability, limits }: StatusSnapshot,
   columns: number,
   paint: Paint,
 ): string[] {
@@ -73,6 +75,8 @@ function summary(
       `store: ${store.files} files, ${formatBytes(store.bytes)} of ${formatBytes(store.limitBytes)}`,
       columns,
     ),
+    ...(limits ? wrapped(diskLine(limits), columns) : []),
+    ...(limits ? wrapped(limitsLine(limits), columns) : []),
     ...(seed ? wrapped(seedLine(seed), columns) : []),
     ...wrapped(reachLine(reachability), columns),
     ...(reachability.state === 'reachable' ? [] : wrapped(reachability.advice, columns)),

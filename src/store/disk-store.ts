@@ -37,6 +37,8 @@ export interface DiskStoreOptions {
   readonly cacheDir: string;
   /** Least recently used files go when there is more than this. Default 10 GiB. */
   readonly limitBytes?: number;
+  /** Of the disk, whoever else fills it; what is stored goes for it. Default 0. */
+  readonly minFreeBytes?: number;
   readonly clock?: Clock;
   /** Which run of the machine this is; tests play a power cut with another. */
   readonly bootId?: string;
@@ -48,6 +50,7 @@ const FLUSH_EVERY_MS = 5_000;
 export class DiskStore implements Store {
   readonly #cacheDir: string;
   #limitBytes: number;
+  #minFreeBytes: number;
   readonly #clock: Clock;
   readonly #lock: Disposable;
   readonly #index: DiskIndex;
@@ -68,6 +71,7 @@ export class DiskStore implements Store {
   constructor(options: DiskStoreOptions) {
     this.#cacheDir = options.cacheDir;
     this.#limitBytes = options.limitBytes ?? DEFAULT_LIMIT_BYTES;
+    this.#minFreeBytes = options.minFreeBytes ?? 0;
     this.#clock = options.clock ?? systemClock;
     mkdirSync(options.cacheDir, { recursive: true });
     this.#lock = lockCacheDir(options.cacheDir);
@@ -219,10 +223,20 @@ export class DiskStore implements Store {
     this.#listeners.push(listener);
   }
 
-  /** Another limit from now on; what is too much goes at once. */
-  setLimit(limitBytes: number): void {
-    this.#limitBytes = limitBytes;
+  /** Other limits from now on; what is too much goes at once. */
+  setLimits(limits: { readonly limitBytes: number; readonly minFreeBytes: number }): void {
+    this.#limitBytes = limits.limitBytes;
+    this.#minFreeBytes = limits.minFreeBytes;
     this.#makeRoom(0, undefined);
+  }
+
+  get limits(): { readonly limitBytes: number; readonly minFreeBytes: number } {
+    return { limitBytes: this.#limitBytes, minFreeBytes: this.#minFreeBytes };
+  }
+
+  /** Of the disk, for whoever may write there. */
+  get diskFreeBytes(): number {
+    return this.#diskFreeBytes();
   }
 
   /** Resolves when the work of the start is done and everything stored has been synced. */
@@ -275,6 +289,7 @@ export class DiskStore implements Store {
         incomingBytes,
         limitBytes: this.#limitBytes,
         diskFreeBytes: this.#diskFreeBytes() + hereBytes,
+        minFreeBytes: this.#minFreeBytes,
       });
     if (needed() === 0) return;
     this.#partials.evict(needed(), resumed);
@@ -284,9 +299,10 @@ export class DiskStore implements Store {
       this.remove(key);
     }
     const free = this.#diskFreeBytes() + hereBytes;
-    if (free < incomingBytes) {
+    if (incomingBytes > 0 && free < incomingBytes + this.#minFreeBytes) {
+      const kept = this.#minFreeBytes > 0 ? `, of which ${this.#minFreeBytes} are to stay so` : '';
       throw new Error(
-        `could not store ${incomingBytes} bytes in ${this.#cacheDir}: the disk has ${free} free`,
+        `could not store ${incomingBytes} bytes in ${this.#cacheDir}: the disk has ${free} free${kept}`,
       );
     }
   }
@@ -314,6 +330,8 @@ export class DiskStore implements Store {
   #flushLater(): void {
     this.#stopFlushing = this.#clock.after(FLUSH_EVERY_MS, () => {
       this.#flush();
+      // Others may have filled the disk.
+      this.#quietly('make room', () => this.#makeRoom(0, undefined));
       this.#flushLater();
     });
   }

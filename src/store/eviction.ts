@@ -17,9 +17,11 @@ export function bytesToEvict(room: {
   readonly incomingBytes: number;
   readonly limitBytes: number;
   readonly diskFreeBytes: number;
+  /** What is to stay free of the disk. */
+  readonly minFreeBytes: number;
 }): number {
   const overLimit = room.storedBytes + room.reservedBytes + room.incomingBytes - room.limitBytes;
-  const overDisk = room.incomingBytes - room.diskFreeBytes;
+  const overDisk = room.incomingBytes + room.minFreeBytes - room.diskFreeBytes;
   return Math.max(0, overLimit, overDisk);
 }
 

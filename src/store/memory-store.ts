@@ -175,6 +175,7 @@ export class MemoryStore implements Store {
         incomingBytes: incomingBytes - (resumed ? (this.#kept.get(resumed)?.sizeBytes ?? 0) : 0),
         limitBytes: this.#limitBytes,
         diskFreeBytes: Number.MAX_SAFE_INTEGER,
+        minFreeBytes: 0,
       });
     for (const key of [...this.#kept.keys()]) if (key !== resumed && needed() > 0) this.#dropKept(key);
     const isOpen = (key: Sha256) => (this.#files.get(key)?.opens ?? 0) > 0;

@@ -548,7 +548,7 @@ export class Peer implements FramerSink {
   /** What the answering side needs of this connection. */
   #answering(): TheirWantsHost {
     const peer = this;
-    const { clock, library, wants, keyLimits, privacy } = this.#node;
+    const { clock, library, wants, keyLimits, privacy, uploads } = this.#node;
     return {
       clock,
       library,
@@ -557,6 +557,7 @@ export class Peer implements FramerSink {
         return peer.#closed;
       },
       keys: new KeyAccount(keyLimits, this),
+      isShut: () => uploads.isShut && !this.lan,
       isSilentAbout: (key) => privacy.isSilentAbout(key, this),
       shares: (infoHash) => this.shares(infoHash),
       say: (message) => this.#speech.archive(message),

@@ -21,6 +21,8 @@ export interface TheirWantsHost {
   readonly uploads: Uploads;
   readonly closed: boolean;
   readonly keys: KeyAccount;
+  /** Whether it is given nothing for now. */
+  isShut(): boolean;
   /** Whether it isn't to learn that we haven't got this file, or not the whole of it. */
   isSilentAbout(key: Sha256): boolean;
   /** Whether both ends are in that swarm. */
@@ -102,7 +104,7 @@ export class TheirWants {
       this.#keys.set(number, key);
       this.#numbers.set(key, number);
       if (ahead) this.#ahead.add(key);
-      const found = library.find(key, (swarm) => this.#host.shares(swarm));
+      const found = this.#host.isShut() ? undefined : library.find(key, (swarm) => this.#host.shares(swarm));
       if (found === undefined || this.#isHidden(found)) {
         if (!this.#host.isSilentAbout(key)) none.push(number);
       } else if (found instanceof Promise) {

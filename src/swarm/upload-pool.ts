@@ -76,6 +76,17 @@ export class UploadPool<T extends PoolTaker> {
     this.pump();
   }
 
+  /** Whether nobody beyond the local network is given anything. */
+  set isShut(isShut: boolean) {
+    this.#slots.isShut = isShut;
+    this.#rotateSoon();
+  }
+
+  /** One that waits is near now. */
+  nearer(): void {
+    this.#rotateSoon();
+  }
+
   /** Undefined without a limit: then nothing is held back. */
   get #copies(): Copies | undefined {
     return this.#bucket.unlimited ? undefined : this.#countCopies;

@@ -16,6 +16,7 @@ export class UploadScheduler {
   readonly hashBudget: Budget;
   readonly #lan: UploadPool<PoolTaker>;
   readonly #wan: UploadPool<PoolTaker>;
+  #isShut = false;
   readonly #shares = new Map<string, { readonly share: AddressShare; connections: number }>();
 
   constructor(clock: Clock, buckets: { readonly lan: TokenBucket; readonly wan: TokenBucket }) {
@@ -45,6 +46,16 @@ export class UploadScheduler {
     if (!entry) return;
     entry.connections -= 1;
     if (entry.connections === 0) this.#shares.delete(addressGroup);
+  }
+
+  /** Whether nobody beyond the local network is given anything (limits/giving.ts). */
+  get isShut(): boolean {
+    return this.#isShut;
+  }
+
+  set isShut(isShut: boolean) {
+    this.#isShut = isShut;
+    this.#wan.isShut = isShut;
   }
 
   /** The rate of a bucket is another. */

@@ -53,6 +53,7 @@ export class UploadSlots<T extends SlotTaker> {
   /** Choked, who has waited longest first. */
   readonly #choked = new Set<T>();
   #turns = 0;
+  #isShut = false;
 
   constructor(count: number) {
     this.count = count;
@@ -65,12 +66,21 @@ export class UploadSlots<T extends SlotTaker> {
 
   /** `rotate` is to be called now and then. */
   get isAwaited(): boolean {
-    return this.#choked.size > 0;
+    if (!this.#isShut) return this.#choked.size > 0;
+    for (const taker of this.#choked) if (taker.isNear) return true;
+    return false;
+  }
+
+  /** Whether nobody beyond the local network is given anything: who has a slot is choked now, others when they ask. */
+  set isShut(isShut: boolean) {
+    this.#isShut = isShut;
+    if (!isShut) return;
+    for (const holder of [...this.#holders]) if (this.#isBarred(holder)) this.#choke(holder);
   }
 
   /** A new connection: unchoked while there are slots, else choked (which is how a connection begins, so nothing is said). */
   join(taker: T): void {
-    taker.isChoked = this.#holders.size >= this.count;
+    taker.isChoked = this.#holders.size >= this.count || this.#isBarred(taker);
     if (taker.isChoked) this.#choked.add(taker);
   }
 
@@ -82,6 +92,10 @@ export class UploadSlots<T extends SlotTaker> {
   /** It asks for something. False: it has no slot, is choked now, and its requests are to be rejected. */
   ask(taker: T, nowMs: number): boolean {
     if (taker.isChoked) return false;
+    if (this.#isBarred(taker)) {
+      this.#choke(taker);
+      return false;
+    }
     if (taker.slotSinceMs !== undefined) return true;
     if (this.#holders.size >= this.count && !this.#makeRoom(taker, nowMs)) {
       this.#choke(taker);
@@ -108,7 +122,7 @@ export class UploadSlots<T extends SlotTaker> {
       const next = this.#nextWaiting();
       if (!next) {
         // Slots are left over: whoever doesn't want anything now needn't wait when it does.
-        for (const taker of [...this.#choked]) this.#unchoke(taker);
+        for (const taker of [...this.#choked]) if (!this.#isBarred(taker)) this.#unchoke(taker);
         return;
       }
       this.#giveSlot(next, nowMs);
@@ -121,7 +135,7 @@ export class UploadSlots<T extends SlotTaker> {
     let near = 0;
     let waiting = 0;
     for (const taker of this.#choked) {
-      if (!taker.isInterested) continue;
+      if (!taker.isInterested || this.#isBarred(taker)) continue;
       waiting += 1;
       if (taker.isNear) near += 1;
     }
@@ -139,7 +153,7 @@ export class UploadSlots<T extends SlotTaker> {
     const isOptimistic = this.#turns % OPTIMISTIC_TURN === OPTIMISTIC_TURN - 1;
     let best: T | undefined;
     for (const taker of this.#choked) {
-      if (!taker.isInterested) continue;
+      if (!taker.isInterested || this.#isBarred(taker)) continue;
       if (!best || (!isOptimistic && deserves(taker, best))) best = taker;
       if (isOptimistic) break;
     }
@@ -160,6 +174,10 @@ export class UploadSlots<T extends SlotTaker> {
     }
     if (least) this.#end(least, nowMs);
     return least !== undefined;
+  }
+
+  #isBarred(taker: T): boolean {
+    return this.#isShut && !taker.isNear;
   }
 
   #end(holder: T, nowMs: number): void {

@@ -87,7 +87,8 @@ export class Uploads implements PoolTaker {
     this.isNear = true;
     const before = this.#pool;
     this.#pool = this.#host.scheduler.pool(true);
-    if (before === this.#pool || !this.#hasJoined) return;
+    if (before === this.#pool) return before.nearer();
+    if (!this.#hasJoined) return;
     const wasChoked = this.isChoked;
     before.leave(this);
     this.#pool.join(this);

@@ -22,7 +22,7 @@ describe('readEnvironment()', () => {
       DEBTORRENT_SHARE: 'Docker CE,Example',
     });
     expect(settings).toMatchObject({
-      ...{ cacheLimitBytes: 5 * 2 ** 30, lan: false, dht: false },
+      ...{ cacheLimit: { bytes: 5 * 2 ** 30 }, lan: false, dht: false },
       peers: [
         { host: 'a', port: 1 },
         { host: 'b', port: 2 },
@@ -39,7 +39,7 @@ describe('readEnvironment()', () => {
   test('a value without sense is refused by the name of its variable', () => {
     expect(() => settingsOf({ DEBTORRENT_CACHE_LIMIT: 'much' })).toThrow(ConfigError);
     expect(() => settingsOf({ DEBTORRENT_CACHE_LIMIT: 'much' })).toThrow(
-      'DEBTORRENT_CACHE_LIMIT is "much", which has no sense: give a size such as "10 GiB"',
+      'DEBTORRENT_CACHE_LIMIT is "much", which has no sense: give a size such as "10 GiB", or a share such as "20%"',
     );
     expect(() => settingsOf({ DEBTORRENT_LAN: 'perhaps' })).toThrow('DEBTORRENT_LAN is true or false');
   });

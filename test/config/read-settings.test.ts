@@ -35,7 +35,7 @@ describe('readSettings()', () => {
     const settings = readSettings({ listen: '127.0.0.1:2', peers: ['c:3'] }, file);
     expect(settings.listen).toEqual({ host: '127.0.0.1', port: 2 });
     expect(settings.peers).toEqual([{ host: 'c', port: 3 }]);
-    expect(settings.cacheLimitBytes).toBe(2 ** 30);
+    expect(settings.cacheLimit).toEqual({ bytes: 2 ** 30 });
     expect(settings.lan).toBe(false);
     expect(settings.dht).toBe(true);
   });
@@ -66,8 +66,8 @@ describe('readSettings()', () => {
   test.each<[Written, string]>([
     [{ listen: 'a:b:c' }, '--listen "a:b:c"'],
     [{ peerListen: ':70000' }, '--peer-listen ":70000"'],
-    [{ cacheLimitBytes: 'much' }, '--cache-limit "much"'],
-    [{ cacheLimitBytes: '0' }, '--cache-limit "0"'],
+    [{ cacheLimit: 'much' }, '--cache-limit "much"'],
+    [{ cacheLimit: '0' }, '--cache-limit "0"'],
     [{ peers: ['a:1', 'b:x'] }, '--peer "b:x"'],
     [{ trackers: ['udp://tracker.example.org'] }, '--tracker "udp://tracker.example.org"'],
     [{ trackers: ['ftp://tracker.example.org:6969'] }, '--tracker "ftp://tracker.example.org:6969"'],
@@ -82,9 +82,9 @@ describe('readSettings()', () => {
   });
 
   test('a wrong value in the file is a ConfigError that names the key as the file has it', () => {
-    const message = messageOf(() => readSettings({}, { cacheLimitBytes: 'much' }));
+    const message = messageOf(() => readSettings({}, { cacheLimit: 'much' }));
     expect(message).toBe(
-      'ConfigError: "cache_limit" is "much", which has no sense: give a size such as "10 GiB"',
+      'ConfigError: "cache_limit" is "much", which has no sense: give a size such as "10 GiB", or a share such as "20%"',
     );
   });
 

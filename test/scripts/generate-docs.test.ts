@@ -32,13 +32,13 @@ test('configurationDoc() has an example that the program takes', () => {
     {},
     {
       cacheDir: table.cache_dir as string,
-      cacheLimitBytes: table.cache_limit as string,
+      cacheLimit: table.cache_limit as string,
       peers: table.peer as string[],
       trackers: table.tracker as string[],
       uploadLimit: table.upload_limit as string,
     },
   );
   expect(Object.keys(table)).toHaveLength(5);
-  expect(settings.cacheLimitBytes).toBe(50 * 2 ** 30);
+  expect(settings.cacheLimit).toEqual({ bytes: 50 * 2 ** 30 });
   expect(settings.peers).toHaveLength(2);
 });

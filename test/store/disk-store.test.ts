@@ -67,12 +67,21 @@ describe('DiskStore over restarts', () => {
       expect(keys.map((key) => store.stat(key) !== undefined)).toEqual([true, false, true]);
     }));
 
-  test('setLimit() lets go of what is too much at once', () =>
+  test('setLimits() lets go of what is too much at once', () =>
     withDir(async (cacheDir) => {
       await using store = new DiskStore({ cacheDir, limitBytes: 3000 });
       for (const seed of [1, 2, 3]) await put(store, sample(1000, seed));
-      store.setLimit(2000);
+      store.setLimits({ limitBytes: 2000, minFreeBytes: 0 });
       expect(store.totals()).toEqual({ files: 2, bytes: 2000, limitBytes: 2000 });
+    }));
+
+  test('leaves free of the disk what is to stay so: files go for it, and none comes in', () =>
+    withDir(async (cacheDir) => {
+      await using store = new DiskStore({ cacheDir });
+      await put(store, sample(1000, 1));
+      store.setLimits({ limitBytes: 1e9, minFreeBytes: Number.MAX_SAFE_INTEGER });
+      expect(store.totals().files).toBe(0);
+      expect(() => store.createPartial(sha256Of(sample(10)), 10)).toThrow('are to stay so');
     }));
 
   test('sweeps partial files of earlier runs, not its own', () =>

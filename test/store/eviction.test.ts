@@ -2,7 +2,10 @@ import { describe, expect, test } from 'bun:test';
 import { sha256Of } from '../../src/lib/sha256.ts';
 import { bytesToEvict, chooseEvictions } from '../../src/store/eviction.ts';
 
-const room = { storedBytes: 80, reservedBytes: 10, incomingBytes: 5, limitBytes: 100, diskFreeBytes: 1000 };
+const room = {
+  ...{ storedBytes: 80, reservedBytes: 10, incomingBytes: 5, limitBytes: 100 },
+  ...{ diskFreeBytes: 1000, minFreeBytes: 0 },
+};
 const candidates = [10, 20, 30].map((sizeBytes) => ({ key: sha256Of(new Uint8Array(sizeBytes)), sizeBytes }));
 
 describe('bytesToEvict()', () => {
@@ -10,6 +13,9 @@ describe('bytesToEvict()', () => {
   test('is what goes over the limit', () => expect(bytesToEvict({ ...room, incomingBytes: 25 })).toBe(15));
   test('is what the disk lacks, when that is more', () => {
     expect(bytesToEvict({ ...room, incomingBytes: 25, diskFreeBytes: 5 })).toBe(20);
+  });
+  test('counts what is to stay free, though nothing comes in', () => {
+    expect(bytesToEvict({ ...room, incomingBytes: 0, diskFreeBytes: 30, minFreeBytes: 50 })).toBe(20);
   });
 });
 

@@ -187,6 +187,23 @@ describe('UploadSlots', () => {
     expect(a.isChoked).toBe(true);
   });
 
+  test('isShut: strangers are choked, and stay so until it is over; the local network has its slots', () => {
+    const { slots, join, ask, run } = scene(4);
+    const [near, far, idle] = [join('near', { isNear: true }), join('far'), join('idle')];
+    expect([ask(near), ask(far)]).toEqual([true, true]);
+    slots.isShut = true;
+    expect(far.words).toEqual(['choke', 'reject 0']);
+    expect(ask(idle)).toBe(false);
+    expect(join('late').isChoked).toBe(true);
+    run(5_000);
+    expect([near.isChoked, far.isChoked, idle.isChoked]).toEqual([false, true, true]);
+    expect(slots.isAwaited).toBe(false);
+    slots.isShut = false;
+    expect(slots.isAwaited).toBe(true);
+    run(1_000);
+    expect([far.isChoked, idle.isChoked]).toEqual([false, false]);
+  });
+
   test('one that is gone leaves its slot, and waits no longer', () => {
     const { join, ask, slots } = scene(1);
     const [a, b] = [join('a'), join('b')];
