@@ -2,6 +2,7 @@
 import { expect, test } from 'bun:test';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { LimitsStatus } from '../../src/status/snapshot.ts';
 import { Daemon, DEBTORRENT } from '../fixtures/daemon.ts';
 import { eventually } from '../fixtures/eventually.ts';
 import { PLAIN_ENV } from '../fixtures/run.ts';
@@ -36,6 +37,22 @@ test.each([false, true])(
     expect((await daemon.status()).uptimeSeconds).toBeGreaterThanOrEqual(uptimeSeconds);
   },
 );
+
+test('what is given is stopped by SIGHUP, and status says why', async () => {
+  using dir = tempDir('reload');
+  const file = join(dir.path, 'debtorrent.toml');
+  writeFileSync(file, '');
+  await using daemon = await Daemon.start({ args: ['--config', file] });
+  const paused = async () => {
+    const { limits } = (await daemon.status()) as unknown as { readonly limits: LimitsStatus };
+    return limits.upload.paused.join();
+  };
+  expect(await paused()).toBe('');
+  writeFileSync(file, 'metered = "yes"\n');
+  process.kill(daemon.pid as number, 'SIGHUP');
+  await eventually('nothing is given', async () => (await paused()) === 'metered connection');
+  expect(daemon.log).toContain('given beyond the local network: nothing more (metered connection)');
+});
 
 test('a terminal that is closed ends it, as it ends other programs', async () => {
   using dir = tempDir('terminal');

@@ -1,6 +1,9 @@
 import { expect, test } from 'bun:test';
 import {
   collect,
+  diskLine,
+  type LimitsStatus,
+  limitsLine,
   reachLine,
   releaseLine,
   savedShare,
@@ -40,6 +43,33 @@ test('collect() gives the names that scripts rely on, in whole seconds', () => {
     'fromStore',
     'uploaded',
   ]);
+});
+
+const limits: LimitsStatus = {
+  monthlyUpload: { month: '2026-11', bytes: 2 ** 30, limitBytes: 100 * 2 ** 30 },
+  upload: { wanBytesPerSecond: 2 * 2 ** 20, paused: [] },
+  businessHours: false,
+  cache: { limitBytes: 10 * 2 ** 30, minFreeBytes: 2 ** 30, freeBytes: 5 * 2 ** 30 },
+};
+
+test('limitsLine() says what was given of how much, how fast, and why nothing is', () => {
+  const given = 'given beyond the local network: 1.00 GiB of 100 GiB in 2026-11';
+  expect(limitsLine(limits)).toBe(`${given}, at most 2.00 MiB/s`);
+  expect(limitsLine({ ...limits, businessHours: true })).toEndWith('at most 2.00 MiB/s (business hours)');
+  const upload = { wanBytesPerSecond: 0, paused: ['battery', 'metered connection'] };
+  expect(limitsLine({ ...limits, upload })).toBe(`${given}; nothing now: battery, metered connection`);
+});
+
+test('diskLine() is there only when others fill the disk', () => {
+  expect(diskLine(limits)).toBe('');
+  const cache = { ...limits.cache, freeBytes: 2 ** 29 };
+  expect(diskLine({ ...limits, cache })).toStartWith(
+    'the disk has 512 MiB free, and 1.00 GiB are to stay so',
+  );
+});
+
+test('withoutDetails() tells nobody elsewhere of limits, nor whether the machine is on battery', () => {
+  expect(withoutDetails({ ...busy, limits })).not.toHaveProperty('limits');
 });
 
 test('withoutDetails() keeps every name but tells nothing of peers, bans, transfers, trackers, archives, addresses and interfaces', () => {

@@ -27,6 +27,20 @@ describe('statusTable()', () => {
     expect(text).toContain('Releases since the first start: 3 from our copy, 2 older than before');
   });
 
+  test('says what may be given, and that others fill the disk', () => {
+    const limits = {
+      monthlyUpload: { month: '2026-11', bytes: 0, limitBytes: 2 ** 30 },
+      upload: { wanBytesPerSecond: 0, paused: ['battery'] },
+      businessHours: false,
+      cache: { limitBytes: 2 ** 30, minFreeBytes: 2 ** 30, freeBytes: 0 },
+    };
+    const text = statusTable({ ...busy, limits }, { width: 100, colour: false });
+    expect(text).toContain(
+      'given beyond the local network: 0 B of 1.00 GiB in 2026-11; nothing now: battery',
+    );
+    expect(text).toContain('the disk has 0 B free');
+  });
+
   test('passes no control character of a stranger to the terminal', () => {
     const text = statusTable(busy, { width: 100, colour: false });
     expect(text).toContain('sent ?[31mwrong bytes');

@@ -81,6 +81,30 @@ describe('uploads of a node with a limit', () => {
     for (const raw of raws) raw.link.close('done');
   });
 
+  test('shut for strangers: one that is served is choked, wants are answered with none; opened again it serves', async () => {
+    await using world = new World();
+    const [file, other] = [poolFile(4 * MIB, 1), poolFile(2 * MIB, 2)];
+    const node = await seed(world, file);
+    node.keep(other);
+    const raw = await greet(world, node, '203.0.1.7', file);
+    ask(raw, 0, 1, 2, 3, 4, 5, 6, 7);
+    await world.clock.run(10);
+    node.swarms.uploads.isShut = true;
+    const before = raw.pieces.length;
+    raw.archive({ kind: 'want', first: 1, keys: [other.entry.key] });
+    await world.clock.run(3_000);
+    expect(heard(raw)).toContain('choke');
+    expect(raw.pieces.length).toBe(before);
+    expect(raw.said.map(({ kind }) => kind)).toContain('none');
+    node.swarms.uploads.isShut = false;
+    await world.clock.run(1_000);
+    expect(heard(raw).at(-1)).toBe('unchoke');
+    ask(raw, 7);
+    await world.clock.run(1_000);
+    expect(got(raw)).toContain(7);
+    raw.link.close('done');
+  });
+
   test('a piece goes to one; another that asks for it hears REJECT at once, and HAVE a second later', async () => {
     await using world = new World();
     const file = poolFile(4 * MIB);
