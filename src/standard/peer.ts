@@ -1,17 +1,13 @@
 /**
  * The dialogue with one peer of a standard swarm, from the handshake to close. It decides what a message means here and
- * now, and holds what the peer has, asked for and owes; what to ask it for, and whether it is unchoked, is the
- * torrent's (PeerHost). Handlers are synchronous. A ProtocolError closes the connection.
+ * now; what the peer has is SaidPieces', what it owes us OwedBlocks'; what to ask it for, and whether it is unchoked,
+ * is the torrent's (PeerHost). Handlers are synchronous. A ProtocolError closes the connection.
  * Specs: BEP 3, 6 (fast), 10 (extensions), 11 (ut_pex), 21 (upload_only), 52 (hash messages), 54 (lt_donthave).
  */
 import { parseIp } from '../announce/ip-address.ts';
-import { Budget } from '../lib/budget.ts';
-import type { Clock } from '../lib/clock.ts';
 import { ProtocolError } from '../lib/errors.ts';
 import type { HostPort } from '../lib/host-port.ts';
 import { quoteRemote } from '../lib/quote-remote.ts';
-import { BusyRate } from '../lib/rate.ts';
-import type { TokenBucket } from '../lib/token-bucket.ts';
 import { isLanAddress } from '../swarm/address.ts';
 import type { Link } from '../swarm/link.ts';
 import { decodeExtendedHandshake, EXTENDED_HANDSHAKE_ID, encodeExtendedHandshake } from '../wire/extended.ts';
@@ -24,9 +20,9 @@ import {
   reservedBytes,
 } from '../wire/handshake.ts';
 import {
+  BLOCK_BYTES,
   type BlockRef,
   encodeBitfield,
-  encodeCancel,
   encodeChoke,
   encodeExtended,
   encodeHave,
@@ -36,104 +32,27 @@ import {
   encodeKeepAlive,
   encodeMessage,
   encodeReject,
-  encodeRequest,
   encodeUnchoke,
-  type HashRange,
   type Message,
 } from '../wire/message.ts';
 import { PEX_EXTENSION } from '../wire/pex.ts';
 import { readU32 } from '../wire/u32.ts';
-import { Bitfield } from './bitfield.ts';
+import type { Bitfield } from './bitfield.ts';
 import type { ChokeTaker } from './choker.ts';
-import type { Giver, Receipt, Work } from './downloads.ts';
+import type { Giver, Work } from './downloads.ts';
+import { OwedBlocks } from './owed-blocks.ts';
+import { type Extension, OUR_ID, type PeerHost } from './peer-host.ts';
 import { REQUEST_QUEUE, RequestQueue } from './request-queue.ts';
+import { SaidPieces } from './said-pieces.ts';
 import type { UploadTaker } from './uploads.ts';
-
-/** Our numbers for extensions. */
-export const OUR_ID = { [PEX_EXTENSION]: 1, ut_metadata: 2, lt_donthave: 3 } as const;
-export type Extension = keyof typeof OUR_ID;
 
 const HANDSHAKE_TIMEOUT_MS = 10_000;
 const SILENCE_LIMIT_MS = 180_000;
 const KEEP_ALIVE_MS = 100_000;
-/** A peer that owes us blocks and sends none for so long is snubbing us: what it owes may be asked of others. */
-export const SNUBBED_AFTER_MS = 10_000;
 /** Messages that cost us something and that nobody needs many of, a connection. */
 const MAX_EXTENDED_HANDSHAKES = 16;
-/** Pieces looked at for bitfields: at once, and a second; so many at least for each. */
-const BITFIELD_PIECES = 2_000_000;
-const BITFIELD_PIECES_A_SECOND = 1_000_000;
-const LEAST_BITFIELD_PIECES = 1_000;
-/** Who sends something all the time and for so long no block that is whole, snubs us as well. */
-const TRICKLING_AFTER_MS = 60_000;
-/** So many rejects without a block between them, and it isn't asked for a while. */
-const MAX_REJECTS = 64;
-const REJECTED_PAUSE_MS = 10_000;
-const MAX_UNASKED_BYTES = 16 * 1024 * 1024;
 const MAX_UNSENT_BYTES = 4 * 1024 * 1024;
-/** HAVEs that come before we know how many pieces there are. */
-const MAX_EARLY_HAVES = 65_536;
 const MAX_ALLOWED_FAST = 64;
-
-/** In blocks. */
-const FIRST_WINDOW = 16;
-const SMALLEST_WINDOW = 8;
-const LARGEST_WINDOW = 1024;
-/** What others are said to queue when they don't say it. */
-const DEFAULT_REQUEST_QUEUE = 250;
-const BLOCK_BYTES = 16 * 1024;
-
-/** The torrent, as a peer sees it. */
-export interface PeerHost {
-  readonly clock: Clock;
-  readonly peerId: Uint8Array;
-  readonly client: string;
-  readonly downloadBucket: TokenBucket;
-  /** 0 while the metadata is fetched. */
-  readonly pieceCount: number;
-  readonly have: Bitfield | undefined;
-  readonly metadataBytes: number | undefined;
-  readonly isUploadOnly: boolean;
-  readonly speaksExchange: boolean;
-  readonly isV2: boolean;
-  /** 20 bytes: whether that is one of the torrent's. */
-  isOurs(infoHash: Uint8Array): boolean;
-  /** 20 bytes: whether that is its name in the v2 swarm. */
-  isV2Hash(infoHash: Uint8Array): boolean;
-  portFor(host: string): number | undefined;
-  /** Why it can't stay. */
-  shaken(peer: Peer): string | undefined;
-  introduced(peer: Peer): void;
-  /** What it has has changed in a piece, or in all (undefined). */
-  hasChanged(peer: Peer, piece: number | undefined, before: Bitfield | undefined): void;
-  chokeChanged(peer: Peer): void;
-  interestChanged(peer: Peer): void;
-  /** A block of a piece that we have and may be read, and it is unchoked or allowed. */
-  wanted(peer: Peer, block: BlockRef): boolean;
-  uploadsDrained(peer: Peer): void;
-  deliver(peer: Peer): number;
-  canGive(piece: number, begin: number, length: number): boolean;
-  /** A block has come. */
-  received(peer: Peer, receiving: Receipt): void;
-  /** A block that it owed won't come. */
-  lost(peer: Peer, work: Work, block: number): void;
-  metadata(peer: Peer, payload: Uint8Array): void;
-  exchanged(peer: Peer, payload: Uint8Array): void;
-  hashRequest(peer: Peer, range: HashRange): void;
-  hashes(peer: Peer, message: HashRange & { readonly hashes: Uint8Array }): void;
-  hashReject(peer: Peer, range: HashRange): void;
-  sawUs(address: Uint8Array, from: string): void;
-  downloaded(peer: Peer, bytes: number): void;
-  blamed(peer: Peer, reason: string): void;
-  closed(peer: Peer, reason: string): void;
-}
-
-interface Owed {
-  readonly work: Work;
-  readonly block: number;
-  /** It may be asked of others; ours all the same when it comes. */
-  isLate: boolean;
-}
 
 export interface PeerOptions {
   readonly link: Link;
@@ -149,7 +68,6 @@ export class Peer implements FramerSink, Giver, ChokeTaker, UploadTaker {
   readonly isNear: boolean;
   readonly connectedMs: number;
   readonly requests = new RequestQueue();
-  bytesDown = 0;
   bytesUp = 0;
   /** By us. */
   isChoked = true;
@@ -157,7 +75,6 @@ export class Peer implements FramerSink, Giver, ChokeTaker, UploadTaker {
   /** By it. */
   isChoking = true;
   amInterested = false;
-  isSnubbing = false;
   isUploadOnly = false;
   turnedMs: number;
   givenBytes = 0;
@@ -178,25 +95,12 @@ export class Peer implements FramerSink, Giver, ChokeTaker, UploadTaker {
   #isClosed = false;
   #isShaken = false;
   #theirIds: ReadonlyMap<string, number> = new Map();
-  #has: Bitfield | undefined;
-  readonly #bitfields: Budget;
-  /** What it said it has before we knew how many pieces there are. */
-  #early: { bits?: Uint8Array; all?: boolean; pieces: Set<number> } = { pieces: new Set() };
-  readonly #owed = new Map<number, Owed>();
+  readonly #pieces: SaidPieces;
+  readonly #blocks: OwedBlocks;
   readonly #allowed = new Set<number>();
-  #receiving: Receipt | undefined;
-  readonly #rate = new BusyRate();
-  #requestQueue = DEFAULT_REQUEST_QUEUE;
   #heardMs: number;
   #spokeMs: number;
-  /** Since when it owes us blocks and has sent nothing. */
-  #silentSinceMs = 0;
-  /** Since when it owes us blocks and none has come. */
-  #blocklessSinceMs = 0;
-  #rejects = 0;
-  #askAgainMs = 0;
   #extendedHandshakes = 0;
-  #unaskedBytes = 0;
   #resume: (() => void) | undefined;
 
   constructor(host: PeerHost, { link, dialled, came }: PeerOptions) {
@@ -210,11 +114,18 @@ export class Peer implements FramerSink, Giver, ChokeTaker, UploadTaker {
     this.#heardMs = this.connectedMs;
     this.#spokeMs = this.connectedMs;
     this.#framer = new Framer(this);
-    this.#bitfields = new Budget(BITFIELD_PIECES, BITFIELD_PIECES_A_SECOND, this.connectedMs);
-    const owed = this.#owed;
+    this.#pieces = new SaidPieces(this.connectedMs);
+    const blocks = new OwedBlocks({
+      clock: host.clock,
+      send: (bytes) => this.send(bytes),
+      downloaded: (bytes) => host.downloaded(this, bytes),
+      received: (receipt) => host.received(this, receipt),
+      lost: (work, block) => host.lost(this, work, block),
+    });
+    this.#blocks = blocks;
     link.attach({
       get awaitedBytes() {
-        return owed.size * BLOCK_BYTES;
+        return blocks.count * BLOCK_BYTES;
       },
       data: (chunk) => this.#data(chunk),
       drained: () => host.uploadsDrained(this),
@@ -238,12 +149,12 @@ export class Peer implements FramerSink, Giver, ChokeTaker, UploadTaker {
   }
 
   get isSeed(): boolean {
-    return this.#has?.isFull ?? false;
+    return this.pieces?.isFull ?? false;
   }
 
   /** What it has; undefined while we don't know how many pieces there are. */
   get pieces(): Bitfield | undefined {
-    return this.#has;
+    return this.#pieces.known;
   }
 
   get unsentBytes(): number {
@@ -251,11 +162,20 @@ export class Peer implements FramerSink, Giver, ChokeTaker, UploadTaker {
   }
 
   get outstanding(): number {
-    return this.#owed.size;
+    return this.#blocks.count;
+  }
+
+  get bytesDown(): number {
+    return this.#blocks.bytesDown;
+  }
+
+  /** It owes us blocks and sends none. */
+  get isSnubbing(): boolean {
+    return this.#blocks.isSnubbing;
   }
 
   get bytesPerSecond(): number {
-    return this.#rate.at(this.#host.clock.nowMs()) ?? 0;
+    return this.#blocks.bytesPerSecond;
   }
 
   /** Where it listens, as far as it says so. */
@@ -265,7 +185,7 @@ export class Peer implements FramerSink, Giver, ChokeTaker, UploadTaker {
   }
 
   has(piece: number): boolean {
-    return this.#has?.has(piece) ?? false;
+    return this.pieces?.has(piece) ?? false;
   }
 
   allows(piece: number): boolean {
@@ -273,7 +193,7 @@ export class Peer implements FramerSink, Giver, ChokeTaker, UploadTaker {
   }
 
   owes(piece: number, block: number): boolean {
-    return this.#owed.has(keyOf(piece, block));
+    return this.#blocks.has(piece, block);
   }
 
   speaks(extension: Extension): boolean {
@@ -283,34 +203,18 @@ export class Peer implements FramerSink, Giver, ChokeTaker, UploadTaker {
   /** Blocks that it may be asked for now. */
   room(): number {
     if (!this.isReady || (this.isChoking && this.#allowed.size === 0)) return 0;
-    const now = this.#host.clock.nowMs();
-    if (now < this.#askAgainMs) return 0;
-    if (this.isSnubbing) return 1 - this.#owed.size;
-    const rate = this.#rate.at(now);
-    const wished = rate === undefined ? FIRST_WINDOW : Math.ceil((rate * 0.75) / BLOCK_BYTES);
-    const window = Math.min(Math.max(wished, SMALLEST_WINDOW), LARGEST_WINDOW, this.#requestQueue);
-    return window - this.#owed.size;
+    return this.#blocks.room();
   }
 
   // ---- what we say ----
 
   request(work: Work, block: number): void {
-    const now = this.#host.clock.nowMs();
-    if (this.#owed.size === 0) {
-      this.#silentSinceMs = now;
-      this.#blocklessSinceMs = now;
-      this.#rate.begin(now);
-    }
-    this.#owed.set(keyOf(work.piece, block), { work, block, isLate: false });
-    this.send(encodeRequest(refOf(work, block)));
+    this.#blocks.request(work, block);
   }
 
   /** Somebody else has sent it. */
   cancel(work: Work, block: number): void {
-    if (!this.#owed.delete(keyOf(work.piece, block))) return;
-    this.send(encodeCancel(refOf(work, block)));
-    this.#unaskedBytes -= work.length(block);
-    if (this.#owed.size === 0) this.#rate.end(this.#host.clock.nowMs());
+    this.#blocks.cancel(work, block);
   }
 
   setInterested(isInterested: boolean): void {
@@ -379,19 +283,11 @@ export class Peer implements FramerSink, Giver, ChokeTaker, UploadTaker {
 
   /** We know now how many pieces there are: what it has said counts. */
   contentKnown(): void {
-    const { bits, all, pieces } = this.#early;
-    this.#early = { pieces: new Set() };
     if (!this.isReady) return;
-    if (this.#has) return this.#host.hasChanged(this, undefined, this.#has);
+    const before = this.pieces;
     this.#guard(() => {
-      const { pieceCount } = this.#host;
-      this.#has = bits
-        ? new Bitfield(pieceCount, bits)
-        : all
-          ? Bitfield.full(pieceCount)
-          : new Bitfield(pieceCount);
-      for (const piece of pieces) this.#has.set(this.#checked(piece));
-      this.#host.hasChanged(this, undefined, undefined);
+      this.#pieces.contentKnown(this.#host.pieceCount);
+      this.#host.hasChanged(this, undefined, before);
     });
   }
 
@@ -405,13 +301,7 @@ export class Peer implements FramerSink, Giver, ChokeTaker, UploadTaker {
     if (now - this.#heardMs > SILENCE_LIMIT_MS) return this.close('silent');
     if (now - this.#spokeMs > KEEP_ALIVE_MS) this.send(encodeKeepAlive());
     if (this.unsentBytes > MAX_UNSENT_BYTES) return this.close('does not read');
-    if (this.#owed.size === 0 || this.isSnubbing) return;
-    const isSilent = now - this.#silentSinceMs > SNUBBED_AFTER_MS;
-    if (isSilent || now - this.#blocklessSinceMs > TRICKLING_AFTER_MS) {
-      this.isSnubbing = true;
-      for (const owed of this.#owed.values()) this.#late(owed);
-      this.#host.chokeChanged(this);
-    }
+    if (this.#blocks.tick()) this.#host.chokeChanged(this);
   }
 
   close(reason: string): void {
@@ -451,7 +341,8 @@ export class Peer implements FramerSink, Giver, ChokeTaker, UploadTaker {
       case 'have-none':
         return this.#saysAll(message);
       case 'have':
-        return this.#saysHave(message.index);
+        if (this.#pieces.saysHave(message.index)) this.#host.hasChanged(this, message.index, undefined);
+        return;
       case 'request':
         return this.#requested(message);
       case 'cancel':
@@ -476,43 +367,15 @@ export class Peer implements FramerSink, Giver, ChokeTaker, UploadTaker {
   }
 
   pieceStart(index: number, begin: number, lengthBytes: number): void {
-    const owed = begin % BLOCK_BYTES === 0 ? this.#owed.get(keyOf(index, begin / BLOCK_BYTES)) : undefined;
-    if (owed && owed.work.length(owed.block) === lengthBytes) {
-      this.#receiving = owed.work.begin(owed.block);
-      return;
-    }
-    this.#unaskedBytes += lengthBytes;
-    if (this.#unaskedBytes > MAX_UNASKED_BYTES) throw new ProtocolError('sends pieces that nobody asked for');
+    this.#blocks.pieceStart(index, begin, lengthBytes);
   }
 
   pieceData(bytes: Uint8Array): void {
-    const receiving = this.#receiving;
-    const now = this.#host.clock.nowMs();
-    this.#rate.add(bytes.length, now);
-    this.#silentSinceMs = now;
-    if (!receiving) return;
-    // Somebody else's may be the whole of it by now.
-    if (!receiving.isDirect || !receiving.work.isHere(receiving.block))
-      receiving.into.set(bytes, receiving.at);
-    receiving.at += bytes.length;
-    this.#host.downloaded(this, bytes.length);
+    this.#blocks.pieceData(bytes);
   }
 
   pieceEnd(): void {
-    const receiving = this.#receiving;
-    this.#receiving = undefined;
-    if (!receiving) return;
-    const { work, block } = receiving;
-    const key = keyOf(work.piece, block);
-    const owed = this.#owed.get(key);
-    this.#owed.delete(key);
-    this.isSnubbing = false;
-    this.#blocklessSinceMs = this.#host.clock.nowMs();
-    this.#rejects = 0;
-    this.bytesDown += work.length(block);
-    if (this.#owed.size === 0) this.#rate.end(this.#host.clock.nowMs());
-    this.#host.received(this, receiving);
-    if (owed && !owed.isLate) work.takeBack(block);
+    this.#blocks.pieceEnd();
   }
 
   // ---- inside ----
@@ -563,7 +426,7 @@ export class Peer implements FramerSink, Giver, ChokeTaker, UploadTaker {
     const objection = this.#host.shaken(this);
     if (objection) return this.close(objection);
     const { have, pieceCount } = this.#host;
-    if (have) this.#has = new Bitfield(pieceCount);
+    if (have) this.#pieces.begin(pieceCount);
     this.#sayWhatWeHave(have);
     if (hasFeature(handshake.reserved, 'extended')) this.sendExtendedHandshake();
     this.#host.introduced(this);
@@ -579,7 +442,7 @@ export class Peer implements FramerSink, Giver, ChokeTaker, UploadTaker {
   #choked(): void {
     this.isChoking = true;
     // Who speaks the fast extension rejects each by itself.
-    if (!this.isFast) this.#loseAll();
+    if (!this.isFast) this.#blocks.loseAll();
     this.#host.chokeChanged(this);
   }
 
@@ -592,34 +455,9 @@ export class Peer implements FramerSink, Giver, ChokeTaker, UploadTaker {
   #saysAll(message: Extract<Message, { type: 'bitfield' | 'have-all' | 'have-none' }>): void {
     if (message.type !== 'bitfield' && !this.isFast)
       throw new ProtocolError(`${message.type} without the fast extension (BEP 6)`);
-    // It is to come once and first, but aria2 sends one in place of many HAVEs.
-    const cost = Math.max(this.#host.pieceCount, LEAST_BITFIELD_PIECES);
-    if (!this.#bitfields.spend(cost, this.#host.clock.nowMs()))
-      throw new ProtocolError('says again and again what it has');
-    const { pieceCount } = this.#host;
-    if (!this.#has) {
-      if (message.type === 'bitfield') this.#early.bits = message.bits;
-      this.#early.all = message.type === 'have-all';
-      return;
-    }
-    const before = this.#has;
-    if (message.type === 'bitfield') this.#has = new Bitfield(pieceCount, message.bits);
-    else this.#has = message.type === 'have-all' ? Bitfield.full(pieceCount) : new Bitfield(pieceCount);
-    this.#host.hasChanged(this, undefined, before);
-  }
-
-  #saysHave(piece: number): void {
-    if (!this.#has) {
-      if (this.#early.pieces.size >= MAX_EARLY_HAVES) throw new ProtocolError('says have too often');
-      this.#early.pieces.add(piece);
-      return;
-    }
-    if (this.#has.set(this.#checked(piece))) this.#host.hasChanged(this, piece, undefined);
-  }
-
-  #checked(piece: number): number {
-    if (piece >= this.#host.pieceCount) throw new ProtocolError(`there is no piece ${piece}`);
-    return piece;
+    const before = this.pieces;
+    this.#pieces.saysAll(message, this.#host.pieceCount, this.#host.clock.nowMs());
+    if (before) this.#host.hasChanged(this, undefined, before);
   }
 
   #requested(block: BlockRef): void {
@@ -629,25 +467,12 @@ export class Peer implements FramerSink, Giver, ChokeTaker, UploadTaker {
     if (this.isFast) this.send(encodeReject(block));
   }
 
-  #rejected({ index, begin, length }: BlockRef): void {
+  #rejected(block: BlockRef): void {
     if (!this.isFast) throw new ProtocolError('rejects without the fast extension (BEP 6)');
-    if (begin % BLOCK_BYTES !== 0) return;
-    const key = keyOf(index, begin / BLOCK_BYTES);
-    const owed = this.#owed.get(key);
-    if (!owed || owed.work.length(owed.block) !== length) return;
-    this.#owed.delete(key);
-    this.#allowed.delete(index);
-    this.#late(owed);
-    if (this.#owed.size === 0) this.#rate.end(this.#host.clock.nowMs());
-    if (this.isChoking) return;
+    if (!this.#blocks.rejected(block, this.isChoking)) return;
+    this.#allowed.delete(block.index);
     // It says that it has it and doesn't give it: for a moment that is a choke; what it unchokes is asked for anew.
-    this.#rejects += 1;
-    if (this.#rejects >= MAX_REJECTS) {
-      this.#rejects = 0;
-      this.isSnubbing = true;
-      this.#askAgainMs = this.#host.clock.nowMs() + REJECTED_PAUSE_MS;
-    }
-    this.#host.chokeChanged(this);
+    if (!this.isChoking) this.#host.chokeChanged(this);
   }
 
   #extended(id: number, payload: Uint8Array): void {
@@ -657,8 +482,7 @@ export class Peer implements FramerSink, Giver, ChokeTaker, UploadTaker {
     if (id !== OUR_ID.lt_donthave) return;
     if (payload.length !== 4) throw new ProtocolError('lt_donthave of a wrong length');
     const piece = readU32(payload, 0);
-    if (!this.#has) this.#early.pieces.delete(piece);
-    else if (this.#has.clear(this.#checked(piece))) this.#host.hasChanged(this, piece, undefined);
+    if (this.#pieces.saysGone(piece)) this.#host.hasChanged(this, piece, undefined);
   }
 
   #introducedBy(payload: Uint8Array): void {
@@ -673,25 +497,9 @@ export class Peer implements FramerSink, Giver, ChokeTaker, UploadTaker {
     this.listenPort = theirs.port ?? this.listenPort;
     this.metadataBytes = theirs.metadataSizeBytes ?? this.metadataBytes;
     this.isUploadOnly = theirs.uploadOnly ?? this.isUploadOnly;
-    this.#requestQueue = Math.max(1, theirs.requestQueue ?? this.#requestQueue);
+    this.#blocks.theirQueue = Math.max(1, theirs.requestQueue ?? this.#blocks.theirQueue);
     if (theirs.yourIp) this.#host.sawUs(theirs.yourIp, this.address);
     this.#host.introduced(this);
-  }
-
-  /** It may be asked of others, and we count it as ours when it comes all the same. */
-  #late(owed: Owed): void {
-    if (owed.isLate) return;
-    owed.isLate = true;
-    this.#host.lost(this, owed.work, owed.block);
-  }
-
-  #loseAll(): void {
-    const owed = [...this.#owed.values()];
-    this.#owed.clear();
-    if (this.#receiving) this.#receiving.work.broken(this.#receiving);
-    this.#receiving = undefined;
-    for (const one of owed) this.#late(one);
-    if (owed.length > 0) this.#rate.end(this.#host.clock.nowMs());
   }
 
   #gone(reason: string): void {
@@ -699,16 +507,7 @@ export class Peer implements FramerSink, Giver, ChokeTaker, UploadTaker {
     this.#framer.close();
     this.#resume?.();
     this.requests.drop();
-    this.#loseAll();
+    this.#blocks.loseAll();
     this.#host.closed(this, reason);
   }
-}
-
-/** Pieces are below 2^32, blocks of one below 2^16. */
-function keyOf(piece: number, block: number): number {
-  return piece * 65_536 + block;
-}
-
-function refOf(work: Work, block: number): BlockRef {
-  return { index: work.piece, begin: block * BLOCK_BYTES, length: work.length(block) };
 }
