@@ -4,13 +4,11 @@
  * is the torrent's (PeerHost). Handlers are synchronous. A ProtocolError closes the connection.
  * Specs: BEP 3, 6 (fast), 10 (extensions), 11 (ut_pex), 21 (upload_only), 52 (hash messages), 54 (lt_donthave).
  */
-import { parseIp } from '../announce/ip-address.ts';
 import { ProtocolError } from '../lib/errors.ts';
 import type { HostPort } from '../lib/host-port.ts';
-import { quoteRemote } from '../lib/quote-remote.ts';
 import { isLanAddress } from '../swarm/address.ts';
 import type { Link } from '../swarm/link.ts';
-import { decodeExtendedHandshake, EXTENDED_HANDSHAKE_ID, encodeExtendedHandshake } from '../wire/extended.ts';
+import { EXTENDED_HANDSHAKE_ID } from '../wire/extended.ts';
 import { Framer, type FramerSink } from '../wire/framer.ts';
 import {
   encodeHandshake,
@@ -42,15 +40,14 @@ import type { ChokeTaker } from './choker.ts';
 import type { Giver, Work } from './downloads.ts';
 import { OwedBlocks } from './owed-blocks.ts';
 import { type Extension, OUR_ID, type PeerHost } from './peer-host.ts';
-import { REQUEST_QUEUE, RequestQueue } from './request-queue.ts';
+import { ourIntroduction, PeerIntroduction } from './peer-introduction.ts';
+import { RequestQueue } from './request-queue.ts';
 import { SaidPieces } from './said-pieces.ts';
 import type { UploadTaker } from './uploads.ts';
 
 const HANDSHAKE_TIMEOUT_MS = 10_000;
 const SILENCE_LIMIT_MS = 180_000;
 const KEEP_ALIVE_MS = 100_000;
-/** Messages that cost us something and that nobody needs many of, a connection. */
-const MAX_EXTENDED_HANDSHAKES = 16;
 const MAX_UNSENT_BYTES = 4 * 1024 * 1024;
 const MAX_ALLOWED_FAST = 64;
 
@@ -75,12 +72,8 @@ export class Peer implements FramerSink, Giver, ChokeTaker, UploadTaker {
   /** By it. */
   isChoking = true;
   amInterested = false;
-  isUploadOnly = false;
   turnedMs: number;
   givenBytes = 0;
-  client = '';
-  listenPort: number | undefined;
-  metadataBytes: number | undefined;
   id: Uint8Array = new Uint8Array(0);
   /** The handshake's, in hexadecimal. */
   infoHash = '';
@@ -94,13 +87,12 @@ export class Peer implements FramerSink, Giver, ChokeTaker, UploadTaker {
   readonly #asked: Uint8Array | undefined;
   #isClosed = false;
   #isShaken = false;
-  #theirIds: ReadonlyMap<string, number> = new Map();
+  readonly #introduction = new PeerIntroduction();
   readonly #pieces: SaidPieces;
   readonly #blocks: OwedBlocks;
   readonly #allowed = new Set<number>();
   #heardMs: number;
   #spokeMs: number;
-  #extendedHandshakes = 0;
   #resume: (() => void) | undefined;
 
   constructor(host: PeerHost, { link, dialled, came }: PeerOptions) {
@@ -178,10 +170,24 @@ export class Peer implements FramerSink, Giver, ChokeTaker, UploadTaker {
     return this.#blocks.bytesPerSecond;
   }
 
+  get client(): string {
+    return this.#introduction.client;
+  }
+
+  /** What it says that the info dictionary's length is. */
+  get metadataBytes(): number | undefined {
+    return this.#introduction.metadataBytes;
+  }
+
+  get isUploadOnly(): boolean {
+    return this.#introduction.isUploadOnly;
+  }
+
   /** Where it listens, as far as it says so. */
   get listensAt(): HostPort | undefined {
     if (this.dialled) return this.link.remote;
-    return this.listenPort ? { host: this.address, port: this.listenPort } : undefined;
+    const { listenPort } = this.#introduction;
+    return listenPort ? { host: this.address, port: listenPort } : undefined;
   }
 
   has(piece: number): boolean {
@@ -197,7 +203,7 @@ export class Peer implements FramerSink, Giver, ChokeTaker, UploadTaker {
   }
 
   speaks(extension: Extension): boolean {
-    return (this.#theirIds.get(extension) ?? 0) > 0;
+    return this.#introduction.idOf(extension) !== undefined;
   }
 
   /** Blocks that it may be asked for now. */
@@ -248,31 +254,14 @@ export class Peer implements FramerSink, Giver, ChokeTaker, UploadTaker {
 
   /** False when it doesn't speak it. */
   sendExtended(extension: Extension, payload: Uint8Array): boolean {
-    const id = this.#theirIds.get(extension);
+    const id = this.#introduction.idOf(extension);
     if (!id || !this.isReady) return false;
     this.send(encodeExtended(id, payload));
     return true;
   }
 
   sendExtendedHandshake(): void {
-    const { client, metadataBytes, isUploadOnly, speaksExchange } = this.#host;
-    const port = this.#host.portFor(this.address);
-    const yourIp = parseIp(this.address);
-    const names = Object.entries(OUR_ID).filter(([name]) => name !== PEX_EXTENSION || speaksExchange);
-    this.send(
-      encodeExtended(
-        EXTENDED_HANDSHAKE_ID,
-        encodeExtendedHandshake({
-          extensions: new Map(names),
-          client,
-          requestQueue: REQUEST_QUEUE,
-          ...(port !== undefined && { port }),
-          ...(yourIp && { yourIp }),
-          ...(isUploadOnly && { uploadOnly: true }),
-          ...(metadataBytes !== undefined && { metadataSizeBytes: metadataBytes }),
-        }),
-      ),
-    );
+    this.send(ourIntroduction(this.#host, this.address));
   }
 
   send(bytes: Uint8Array): void {
@@ -486,17 +475,7 @@ export class Peer implements FramerSink, Giver, ChokeTaker, UploadTaker {
   }
 
   #introducedBy(payload: Uint8Array): void {
-    this.#extendedHandshakes += 1;
-    if (this.#extendedHandshakes > MAX_EXTENDED_HANDSHAKES)
-      throw new ProtocolError('introduces itself again and again');
-    const theirs = decodeExtendedHandshake(payload);
-    const ids = new Map(this.#theirIds);
-    for (const [name, theirId] of theirs.extensions) if (Object.hasOwn(OUR_ID, name)) ids.set(name, theirId);
-    this.#theirIds = ids;
-    this.client = quoteRemote(theirs.client ?? this.client, 64);
-    this.listenPort = theirs.port ?? this.listenPort;
-    this.metadataBytes = theirs.metadataSizeBytes ?? this.metadataBytes;
-    this.isUploadOnly = theirs.uploadOnly ?? this.isUploadOnly;
+    const theirs = this.#introduction.heard(payload);
     this.#blocks.theirQueue = Math.max(1, theirs.requestQueue ?? this.#blocks.theirQueue);
     if (theirs.yourIp) this.#host.sawUs(theirs.yourIp, this.address);
     this.#host.introduced(this);
