@@ -1,7 +1,7 @@
 /**
  * The dialogue with one peer of a standard swarm, from the handshake to close. It decides what a message means here and
- * now; what the peer has is SaidPieces', what it owes us OwedBlocks'; what to ask it for, and whether it is unchoked,
- * is the torrent's (PeerHost). Handlers are synchronous. A ProtocolError closes the connection.
+ * now; the bytes are PeerLine's, what the peer has SaidPieces', what it owes us OwedBlocks'; what to ask it for, and
+ * whether it is unchoked, is the torrent's (PeerHost). Handlers are synchronous. A ProtocolError closes the connection.
  * Specs: BEP 3, 6 (fast), 10 (extensions), 11 (ut_pex), 21 (upload_only), 52 (hash messages), 54 (lt_donthave).
  */
 import { ProtocolError } from '../lib/errors.ts';
@@ -9,14 +9,8 @@ import type { HostPort } from '../lib/host-port.ts';
 import { isLanAddress } from '../swarm/address.ts';
 import type { Link } from '../swarm/link.ts';
 import { EXTENDED_HANDSHAKE_ID } from '../wire/extended.ts';
-import { Framer, type FramerSink } from '../wire/framer.ts';
-import {
-  encodeHandshake,
-  type Handshake,
-  HandshakeReader,
-  hasFeature,
-  reservedBytes,
-} from '../wire/handshake.ts';
+import type { FramerSink } from '../wire/framer.ts';
+import { encodeHandshake, type Handshake, hasFeature, reservedBytes } from '../wire/handshake.ts';
 import {
   BLOCK_BYTES,
   type BlockRef,
@@ -27,7 +21,6 @@ import {
   encodeHaveAll,
   encodeHaveNone,
   encodeInterested,
-  encodeKeepAlive,
   encodeMessage,
   encodeReject,
   encodeUnchoke,
@@ -41,14 +34,12 @@ import type { Giver, Work } from './downloads.ts';
 import { OwedBlocks } from './owed-blocks.ts';
 import { type Extension, OUR_ID, type PeerHost } from './peer-host.ts';
 import { ourIntroduction, PeerIntroduction } from './peer-introduction.ts';
+import { PeerLine } from './peer-line.ts';
 import { RequestQueue } from './request-queue.ts';
 import { SaidPieces } from './said-pieces.ts';
 import type { UploadTaker } from './uploads.ts';
 
 const HANDSHAKE_TIMEOUT_MS = 10_000;
-const SILENCE_LIMIT_MS = 180_000;
-const KEEP_ALIVE_MS = 100_000;
-const MAX_UNSENT_BYTES = 4 * 1024 * 1024;
 const MAX_ALLOWED_FAST = 64;
 
 export interface PeerOptions {
@@ -82,18 +73,13 @@ export class Peer implements FramerSink, Giver, ChokeTaker, UploadTaker {
   /** Pieces that it has and we don't. */
   useful = 0;
   readonly #host: PeerHost;
-  readonly #framer: Framer;
-  #reader: HandshakeReader | undefined = new HandshakeReader();
+  readonly #line: PeerLine;
   readonly #asked: Uint8Array | undefined;
-  #isClosed = false;
   #isShaken = false;
   readonly #introduction = new PeerIntroduction();
   readonly #pieces: SaidPieces;
   readonly #blocks: OwedBlocks;
   readonly #allowed = new Set<number>();
-  #heardMs: number;
-  #spokeMs: number;
-  #resume: (() => void) | undefined;
 
   constructor(host: PeerHost, { link, dialled, came }: PeerOptions) {
     this.#host = host;
@@ -103,9 +89,6 @@ export class Peer implements FramerSink, Giver, ChokeTaker, UploadTaker {
     this.#asked = dialled;
     this.connectedMs = host.clock.nowMs();
     this.turnedMs = this.connectedMs;
-    this.#heardMs = this.connectedMs;
-    this.#spokeMs = this.connectedMs;
-    this.#framer = new Framer(this);
     this.#pieces = new SaidPieces(this.connectedMs);
     const blocks = new OwedBlocks({
       clock: host.clock,
@@ -115,16 +98,19 @@ export class Peer implements FramerSink, Giver, ChokeTaker, UploadTaker {
       lost: (work, block) => host.lost(this, work, block),
     });
     this.#blocks = blocks;
-    link.attach({
+    const { clock, downloadBucket } = host;
+    const owner = {
       get awaitedBytes() {
         return blocks.count * BLOCK_BYTES;
       },
-      data: (chunk) => this.#data(chunk),
+      shook: (handshake: Handshake) => this.#shook(handshake),
       drained: () => host.uploadsDrained(this),
-      closed: (reason) => this.#gone(reason),
-    });
+      gone: (reason: string) => this.#gone(reason),
+    };
+    this.#line = new PeerLine({ link, clock, downloadBucket, owner, sink: this });
+    this.#line.open();
     if (dialled) this.#sendHandshake(dialled);
-    if (came) this.#guard(() => this.#begin(came.handshake, came.rest));
+    if (came) this.#line.begin(came.handshake, came.rest);
   }
 
   get address(): string {
@@ -132,12 +118,12 @@ export class Peer implements FramerSink, Giver, ChokeTaker, UploadTaker {
   }
 
   get isClosed(): boolean {
-    return this.#isClosed;
+    return this.#line.isClosed;
   }
 
   /** It has shaken hands, and may stay. */
   get isReady(): boolean {
-    return this.#isShaken && !this.#isClosed;
+    return this.#isShaken && !this.isClosed;
   }
 
   get isSeed(): boolean {
@@ -150,7 +136,7 @@ export class Peer implements FramerSink, Giver, ChokeTaker, UploadTaker {
   }
 
   get unsentBytes(): number {
-    return this.link.queuedBytes;
+    return this.#line.unsentBytes;
   }
 
   get outstanding(): number {
@@ -265,16 +251,14 @@ export class Peer implements FramerSink, Giver, ChokeTaker, UploadTaker {
   }
 
   send(bytes: Uint8Array): void {
-    if (this.#isClosed) return;
-    this.#spokeMs = this.#host.clock.nowMs();
-    this.link.send(bytes);
+    this.#line.send(bytes);
   }
 
   /** We know now how many pieces there are: what it has said counts. */
   contentKnown(): void {
     if (!this.isReady) return;
     const before = this.pieces;
-    this.#guard(() => {
+    this.#line.guard(() => {
       this.#pieces.contentKnown(this.#host.pieceCount);
       this.#host.hasChanged(this, undefined, before);
     });
@@ -287,14 +271,12 @@ export class Peer implements FramerSink, Giver, ChokeTaker, UploadTaker {
       if (now - this.connectedMs > HANDSHAKE_TIMEOUT_MS) this.close('no handshake');
       return;
     }
-    if (now - this.#heardMs > SILENCE_LIMIT_MS) return this.close('silent');
-    if (now - this.#spokeMs > KEEP_ALIVE_MS) this.send(encodeKeepAlive());
-    if (this.unsentBytes > MAX_UNSENT_BYTES) return this.close('does not read');
-    if (this.#blocks.tick()) this.#host.chokeChanged(this);
+    this.#line.tick();
+    if (!this.isClosed && this.#blocks.tick()) this.#host.chokeChanged(this);
   }
 
   close(reason: string): void {
-    this.link.close(reason);
+    this.#line.close(reason);
   }
 
   /** It has sent what isn't the torrent's. */
@@ -369,40 +351,12 @@ export class Peer implements FramerSink, Giver, ChokeTaker, UploadTaker {
 
   // ---- inside ----
 
-  #data(chunk: Uint8Array): void {
-    this.#heardMs = this.#host.clock.nowMs();
-    this.#guard(() => {
-      if (!this.#reader) return this.#framer.push(chunk);
-      const done = this.#reader.push(chunk);
-      if (done) this.#begin(done.handshake, done.rest);
-    });
-    if (this.unsentBytes > MAX_UNSENT_BYTES) return this.close('does not read');
-    const { downloadBucket, clock } = this.#host;
-    const waitMs = downloadBucket.spend(chunk.length, clock.nowMs());
-    if (waitMs <= 0 || this.#isClosed || this.#resume) return;
-    this.link.pause();
-    this.#resume = clock.after(waitMs, () => {
-      this.#resume = undefined;
-      this.link.resume();
-    });
-  }
-
-  #guard(run: () => void): void {
-    try {
-      run();
-    } catch (error) {
-      if (!(error instanceof ProtocolError)) throw error;
-      this.close(error.message);
-    }
-  }
-
   #sendHandshake(infoHash: Uint8Array): void {
     const reserved = reservedBytes('extended', 'fast', ...(this.#host.isV2 ? (['v2'] as const) : []));
     this.send(encodeHandshake({ reserved, infoHash, peerId: this.#host.peerId }));
   }
 
-  #begin(handshake: Handshake, rest: Uint8Array): void {
-    this.#reader = undefined;
+  #shook(handshake: Handshake): void {
     if (!this.#host.isOurs(handshake.infoHash)) throw new ProtocolError('not in this swarm');
     if (Buffer.compare(handshake.peerId, this.#host.peerId) === 0) return this.close('ourselves');
     this.id = handshake.peerId;
@@ -419,7 +373,6 @@ export class Peer implements FramerSink, Giver, ChokeTaker, UploadTaker {
     this.#sayWhatWeHave(have);
     if (hasFeature(handshake.reserved, 'extended')) this.sendExtendedHandshake();
     this.#host.introduced(this);
-    if (rest.length > 0 && !this.#isClosed) this.#framer.push(rest);
   }
 
   #sayWhatWeHave(have: Bitfield | undefined): void {
@@ -482,9 +435,6 @@ export class Peer implements FramerSink, Giver, ChokeTaker, UploadTaker {
   }
 
   #gone(reason: string): void {
-    this.#isClosed = true;
-    this.#framer.close();
-    this.#resume?.();
     this.requests.drop();
     this.#blocks.loseAll();
     this.#host.closed(this, reason);
