@@ -73,7 +73,8 @@ export async function startDaemon(settings: Settings, sockets: readonly number[]
   const startedMs = clock.nowMs();
   const foundAt = settings.findable;
   for (const listen of listensOf(settings)) checkListen(listen, settings.allowClient);
-  for (const directory of [settings.cacheDir, settings.stateDir]) makeDirectory(directory);
+  makeDirectory(settings.cacheDir, '--cache-dir');
+  makeDirectory(settings.stateDir, '--state-dir');
 
   stack.use(lockStateDir(settings.stateDir));
   const totals = stack.use(new Totals(settings.stateDir, clock));

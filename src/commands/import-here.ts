@@ -25,7 +25,7 @@ export async function importHere(
   show: (progress: ImportProgress) => void,
 ): Promise<ImportProgress> {
   const { cacheDir } = settings;
-  makeDirectory(cacheDir);
+  makeDirectory(cacheDir, '--cache-dir');
   await using store = new DiskStore({ cacheDir, ...limitsOf(settings) });
   await using hasher = new Hasher();
   await using catalogue = new Catalogue({

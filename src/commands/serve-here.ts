@@ -3,14 +3,17 @@
  * and ends in good order on SIGINT and SIGTERM, by its own or passed on by the process that supervises it. When that one
  * is killed, what apt is fetching is finished first.
  */
+import { statSync } from 'node:fs';
 import { keyOf } from '../config/read-settings.ts';
 import type { Settings } from '../config/settings.ts';
+import { ownHosts } from '../daemon/own-addresses.ts';
 import { VERSION } from '../daemon/version.ts';
 import { type Daemon, startDaemon } from '../daemon.ts';
 import { formatBytes } from '../lib/format-bytes.ts';
 import { formatHostPort } from '../lib/host-port.ts';
 import { log } from '../lib/log.ts';
 import type { Configuration } from './configuration.ts';
+import { doubtsAtStart } from './doubts-at-start.ts';
 import { onHangup } from './hangup.ts';
 import { recordProcesses } from './orphan.ts';
 import type { Watcher } from './watcher.ts';
@@ -40,6 +43,8 @@ export async function serveHere(
 
   const daemon = await startDaemon(settings, watcher.sockets);
   greet(daemon, settings);
+  const surroundings = { wallMs: Date.now(), madeMs: madeMs(), addresses: ownHosts() };
+  for (const doubt of doubtsAtStart(surroundings)) log.warn(doubt);
   reload = () => readAgain(daemon, read);
   watcher.ready();
 
@@ -68,6 +73,15 @@ function greet({ apt, peers, tracker, store }: Daemon, { cacheDir }: Settings): 
   log.info(`or in sources.list: deb ${door}/ftp.de.debian.org/debian bookworm main`);
   log.info(`peers: ${formatHostPort(peers)}${tracker ? `; tracker: ${formatHostPort(tracker)}` : ''}`);
   log.info(`cache: ${cacheDir}, ${files} files, ${formatBytes(bytes)} of ${formatBytes(limitBytes)}`);
+}
+
+/** When the binary was put here: a package or a copy has the time at which it was made. */
+function madeMs(): number {
+  try {
+    return statSync(process.execPath).mtimeMs;
+  } catch {
+    return 0;
+  }
 }
 
 /** What has no sense changes nothing. */

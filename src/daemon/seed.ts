@@ -75,7 +75,7 @@ export async function startSeed(settings: Settings, options: SeedOptions): Promi
   const realState = wouldBe(stateDir);
   if (realState === root || isBelow(realState, root))
     throw new ConfigError(`could not use ${stateDir}: it is inside the tree; give another --state-dir`);
-  makeDirectory(stateDir);
+  makeDirectory(stateDir, '--state-dir');
 
   stack.use(lockStateDir(stateDir));
   const totals = stack.use(new Totals(stateDir, clock));

@@ -2,7 +2,7 @@
  * One process to a folder. The lock is SQLite's on a database of its own: the kernel releases it however we die,
  * and it also holds against a second store in the same process. The store's own database stays readable for others.
  */
-import { Database } from 'bun:sqlite';
+import { Database, type SQLiteError } from 'bun:sqlite';
 import { ConfigError } from '../lib/errors.ts';
 
 /** Throws ConfigError when another process has it. */
@@ -16,16 +16,23 @@ export function lockStateDir(stateDir: string): Disposable {
 }
 
 function lock(path: string, folder: string, flag: string): Disposable {
-  const db = new Database(path, { create: true });
+  let db: Database | undefined;
   try {
+    db = new Database(path, { create: true });
     db.run('PRAGMA busy_timeout = 0');
     db.run('BEGIN EXCLUSIVE');
   } catch (cause) {
-    db.close();
-    throw new ConfigError(
-      `could not use ${folder}: another debtorrent is using it; stop that one or give another ${flag}`,
-      { cause },
-    );
+    db?.close();
+    throw new ConfigError(`could not use ${folder}: ${why(cause as SQLiteError, flag)}`, { cause });
   }
-  return { [Symbol.dispose]: () => db.close() };
+  const held = db;
+  return { [Symbol.dispose]: () => held.close() };
+}
+
+function why({ code, message }: SQLiteError, flag: string): string {
+  if (code === 'SQLITE_BUSY') return `another debtorrent is using it; stop that one or give another ${flag}`;
+  // A disk without room for a few kilobytes shows as either.
+  if (code === 'SQLITE_FULL' || code?.startsWith('SQLITE_IOERR'))
+    return `its disk is full, or broken (${message}); make room or give another ${flag}`;
+  return `${message}; give another ${flag}`;
 }
