@@ -35,7 +35,7 @@ export interface PeerHost {
   /** What it has has changed in a piece, or in all (undefined). */
   hasChanged(peer: Peer, piece: number | undefined, before: Bitfield | undefined): void;
   chokeChanged(peer: Peer): void;
-  interestChanged(peer: Peer): void;
+  interestChanged(): void;
   /** A block of a piece that we have and may be read, and it is unchoked or allowed. */
   wanted(peer: Peer, block: BlockRef): boolean;
   uploadsDrained(peer: Peer): void;

@@ -391,7 +391,7 @@ export class Peer implements FramerSink, Giver, ChokeTaker, UploadTaker {
   #interested(isInterested: boolean): void {
     if (this.isInterested === isInterested) return;
     this.isInterested = isInterested;
-    this.#host.interestChanged(this);
+    this.#host.interestChanged();
   }
 
   #saysAll(message: Extract<Message, { type: 'bitfield' | 'have-all' | 'have-none' }>): void {

@@ -14,7 +14,8 @@ import type { Dial, Link, LinkListener, Listen } from '../swarm/link.ts';
 import { type PieceBuffers, pieceBuffers } from '../swarm/piece-buffers.ts';
 import { dialTcp, listenTcp } from '../swarm/tcp.ts';
 import { type Handshake, HandshakeReader } from '../wire/handshake.ts';
-import { Torrent, type TorrentNode, type TorrentOptions } from './torrent.ts';
+import { Torrent } from './torrent.ts';
+import type { TorrentNode, TorrentOptions } from './torrent-node.ts';
 import { Uploads } from './uploads.ts';
 import type { WebClient } from './web-seed.ts';
 

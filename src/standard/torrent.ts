@@ -10,10 +10,8 @@ import { log } from '../lib/log.ts';
 import type { TokenBucket } from '../lib/token-bucket.ts';
 import { addressGroup } from '../swarm/address.ts';
 import type { Link } from '../swarm/link.ts';
-import type { PieceBuffers } from '../swarm/piece-buffers.ts';
 import {
   type InfoHash,
-  type InfoHashV2,
   infoHashOf,
   infoHashToBytes,
   infoHashV2Of,
@@ -21,90 +19,19 @@ import {
 } from '../torrent/info-hash.ts';
 import { type Metainfo, parseInfo } from '../torrent/metainfo.ts';
 import type { Handshake } from '../wire/handshake.ts';
-import {
-  type BlockRef,
-  encodePieceHeader,
-  encodeReject,
-  type HashRange,
-  MAX_REQUEST_BYTES,
-} from '../wire/message.ts';
+import type { BlockRef, HashRange } from '../wire/message.ts';
 import { type Address, Addresses } from './addresses.ts';
 import type { Bitfield } from './bitfield.ts';
-import { Choker } from './choker.ts';
 import { Content } from './content.ts';
 import type { Receipt, Work } from './downloads.ts';
 import { Exchange } from './exchange.ts';
+import { Giving, type GivingHost } from './giving.ts';
 import { LayerAnswers, LayerFetch } from './layer-fetch.ts';
 import { MetadataAnswers, MetadataFetch } from './metadata.ts';
 import { Peer } from './peer.ts';
 import type { PeerHost } from './peer-host.ts';
-import type { TorrentStorage } from './storage.ts';
-import type { Uploads } from './uploads.ts';
-import { type WebClient, WebSeed } from './web-seed.ts';
-
-/** The node, as its torrents see it. */
-export interface TorrentNode {
-  readonly clock: Clock;
-  /** 20 bytes. */
-  readonly peerId: Uint8Array;
-  readonly client: string;
-  readonly draw: () => number;
-  readonly downloadBucket: TokenBucket;
-  readonly uploads: Uploads;
-  readonly buffers: PieceBuffers;
-  /** Without one web seeds aren't asked. */
-  readonly web: WebClient | undefined;
-  portFor(host: string): number | undefined;
-  /** Whether there is room for one more dial now, and nothing against that address. */
-  mayDial(at: HostPort): boolean;
-  dial(at: HostPort): Promise<Link>;
-  isBanned(host: string): boolean;
-  ban(host: string, reason: string, isNear: boolean): void;
-  sawUs(address: Uint8Array, from: string): void;
-  moved(direction: 'up' | 'down', bytes: number, isNear: boolean): void;
-}
-
-export interface TorrentOptions {
-  readonly node: TorrentNode;
-  readonly infoHashV1?: InfoHash | undefined;
-  readonly infoHashV2?: InfoHashV2 | undefined;
-  /** Undefined: to be had from peers. */
-  readonly metainfo?: Metainfo;
-  /** Made once it is known what is in it. Throws where the bytes can't be kept. */
-  readonly storage: (metainfo: Metainfo, layout: Content['layout']) => TorrentStorage;
-  /** Besides those that the torrent names. */
-  readonly webSeeds?: readonly string[];
-  readonly events?: TorrentEvents;
-}
-
-export interface TorrentEvents {
-  /** Its metadata is here. */
-  known?(metainfo: Metainfo): void;
-  /** What was here before has been looked at: it is known what is missing. */
-  checked?(): void;
-  /** Everything is here. Also at the start. */
-  completed?(): void;
-  /** It can't go on. */
-  failed?(error: Error): void;
-}
-
-export interface TorrentStatus {
-  readonly phase: 'metadata' | 'checking' | 'fetching' | 'seeding' | 'failed';
-  readonly name: string;
-  /** Without padding; 0 while that isn't known. */
-  readonly sizeBytes: number;
-  readonly haveBytes: number;
-  /** Of pieces that aren't verified yet. */
-  readonly partBytes: number;
-  readonly checkedBytes: number;
-  readonly peers: number;
-  readonly seeds: number;
-  readonly webSeeds: number;
-  /** Payload since the start. */
-  readonly fromPeers: number;
-  readonly fromWebSeeds: number;
-  readonly uploaded: number;
-}
+import type { TorrentNode, TorrentOptions, TorrentStatus } from './torrent-node.ts';
+import { WebSeed } from './web-seed.ts';
 
 const MAX_PEERS = 80;
 /** Strangers behind one address. */
@@ -112,21 +39,8 @@ const MAX_OF_AN_ADDRESS = 4;
 const ENOUGH_PEERS = 50;
 /** Who has all dials less: others want something of it. */
 const ENOUGH_FOR_A_SEED = 30;
-const RECHOKE_MS = 10_000;
 const BANNED_PAUSE_MS = 600_000;
-const MAX_BLOCK_BYTES = 128 * 1024;
-/** A seed's slot. */
-const SHARE_BYTES = 8 * 1024 * 1024;
-const MIN_SLOTS = 4;
-const MAX_SLOTS = 50;
-const SLOTS_WITHOUT_LIMIT = 20;
-const SLOT_BYTES_PER_SECOND = 250_000;
 const MAX_WEB_SEEDS = 8;
-/** Where the payload begins: see swarm/block-reader.ts. */
-const PAYLOAD_AT = 2048;
-const MESSAGE_AT = PAYLOAD_AT - 13;
-const scratch = new Uint8Array(PAYLOAD_AT + MAX_REQUEST_BYTES);
-
 const diary = log.withTag('torrent');
 
 export class Torrent implements PeerHost {
@@ -145,7 +59,7 @@ export class Torrent implements PeerHost {
   readonly #addressOf = new Map<Peer, Address>();
   /** Those whose pieces the picker has counted one by one. */
   readonly #counted = new Set<Peer>();
-  readonly #choker: Choker<Peer>;
+  readonly #giving: Giving;
   readonly #exchange: Exchange;
   readonly #metadataAnswers: MetadataAnswers<Peer>;
   readonly #metadataFetch: MetadataFetch<Peer> | undefined;
@@ -157,12 +71,9 @@ export class Torrent implements PeerHost {
   #phase: TorrentStatus['phase'] = 'metadata';
   #checkedBytes = 0;
   #dialling = 0;
-  #rechokeMs = 0;
   #fromPeers = 0;
   #fromWebSeeds = 0;
-  #uploaded = 0;
   #isFilling = false;
-  #isWeighing = false;
   #isStopped = false;
 
   constructor(options: TorrentOptions) {
@@ -177,7 +88,7 @@ export class Torrent implements PeerHost {
       .filter((hash) => hash !== undefined)
       .map(infoHashToBytes);
     this.addresses = new Addresses(node.draw);
-    this.#choker = new Choker(node.draw);
+    this.#giving = new Giving(this.#givingHost());
     this.#exchange = new Exchange(node.clock);
     this.#metadataAnswers = new MetadataAnswers(node.clock);
     if (metainfo) this.#known(metainfo);
@@ -216,7 +127,7 @@ export class Torrent implements PeerHost {
       webSeeds: this.#webSeeds.length,
       fromPeers: this.#fromPeers,
       fromWebSeeds: this.#fromWebSeeds,
-      uploaded: this.#uploaded,
+      uploaded: this.#giving.bytes,
     };
   }
 
@@ -238,8 +149,7 @@ export class Torrent implements PeerHost {
     for (const peer of [...this.#connections]) peer.tick();
     this.#metadataFetch?.tick();
     this.#layerFetch?.tick();
-    const now = this.clock.nowMs();
-    if (now >= this.#rechokeMs) this.#rechoke();
+    this.#giving.tick();
     if (!this.isPrivate) this.#exchange.tick(this.peers, (at) => this.#isGiven(at));
     this.#dialMore();
     for (const peer of this.#peers) {
@@ -351,14 +261,16 @@ export class Torrent implements PeerHost {
     this.#fillSoon();
   }
 
-  /** Acted upon a moment later, so that who changes his mind a thousand times in one breath costs no more than once. */
-  interestChanged(_peer: Peer): void {
-    if (this.#isWeighing || this.#isStopped) return;
-    this.#isWeighing = true;
-    this.clock.after(0, () => {
-      this.#isWeighing = false;
-      this.#weighInterest();
-    });
+  interestChanged(): void {
+    this.#giving.interestChanged();
+  }
+
+  canGive(piece: number, begin: number, length: number): boolean {
+    return this.#giving.canGive(piece, begin, length);
+  }
+
+  deliver(peer: Peer): number {
+    return this.#giving.deliver(peer);
   }
 
   wanted(peer: Peer, block: BlockRef): boolean {
@@ -369,44 +281,6 @@ export class Torrent implements PeerHost {
 
   uploadsDrained(peer: Peer): void {
     if (peer.requests.length > 0) this.#node.uploads.wake(peer);
-  }
-
-  canGive(piece: number, begin: number, length: number): boolean {
-    const content = this.#content;
-    if (!content || piece >= content.layout.pieceCount || length < 1 || length > MAX_BLOCK_BYTES)
-      return false;
-    return begin + length <= content.layout.size(piece) && content.have.has(piece);
-  }
-
-  /** Of what waits the piece that we have given least often comes first, then the rarest. */
-  deliver(peer: Peer): number {
-    const content = this.#content;
-    if (!content) return 0;
-    const { given, downloads, layout } = content;
-    const block = peer.requests.take(
-      (piece) => (given[piece] as number) * 65_536 + downloads.picker.rarity(piece),
-      (piece) => {
-        given[piece] = Math.min(0xffff, (given[piece] as number) + 1);
-      },
-    );
-    if (!block) return 0;
-    const { index, begin, length } = block;
-    const isHere = content.read(
-      layout.offset(index) + begin,
-      scratch.subarray(PAYLOAD_AT, PAYLOAD_AT + length),
-    );
-    if (!isHere) {
-      if (peer.isFast) peer.send(encodeReject(block));
-      this.pieceGone(index);
-      return 1;
-    }
-    scratch.set(encodePieceHeader(index, begin, length), MESSAGE_AT);
-    peer.send(scratch.subarray(MESSAGE_AT, PAYLOAD_AT + length));
-    peer.bytesUp += length;
-    peer.givenBytes += length;
-    this.#uploaded += length;
-    this.#node.moved('up', length, peer.isNear);
-    return length;
   }
 
   received(peer: Peer, receipt: Receipt): void {
@@ -475,7 +349,31 @@ export class Torrent implements PeerHost {
     else if (address) this.addresses.ended(address, peer.client !== '', this.clock.nowMs());
     if (this.#isStopped) return;
     this.#fillSoon();
-    if (!peer.isChoked) this.#rechoke();
+    if (!peer.isChoked) this.#giving.rechoke();
+  }
+
+  #givingHost(): GivingHost {
+    const torrent = this;
+    const { clock, draw, uploads } = this.#node;
+    return {
+      clock,
+      draw,
+      takers: this.#peers,
+      get isSeed() {
+        return torrent.#phase === 'seeding';
+      },
+      get isStopped() {
+        return torrent.#isStopped;
+      },
+      get content() {
+        return torrent.#content;
+      },
+      get uploadLimit() {
+        return uploads.farLimit;
+      },
+      uploaded: (bytes, isNear) => this.#node.moved('up', bytes, isNear),
+      pieceGone: (piece) => this.pieceGone(piece),
+    };
   }
 
   // ---- content ----
@@ -489,22 +387,6 @@ export class Torrent implements PeerHost {
       peer.sayGone(piece);
       if (peer.has(piece)) peer.useful += 1;
       this.#interest(peer);
-    }
-  }
-
-  #weighInterest(): void {
-    let isFree = false;
-    for (const peer of this.#peers) {
-      if (peer.isInterested || peer.isChoked) continue;
-      peer.setChoked(true);
-      isFree = true;
-    }
-    if (isFree) return this.#rechoke();
-    let unchoked = this.peers.filter(({ isChoked }) => !isChoked).length;
-    for (const peer of this.#peers) {
-      if (!peer.isInterested || !peer.isChoked || unchoked >= this.#slots()) continue;
-      peer.setChoked(false);
-      unchoked += 1;
     }
   }
 
@@ -693,25 +575,6 @@ export class Torrent implements PeerHost {
       this.#isFilling = false;
       this.#fillAll();
     });
-  }
-
-  #slots(): number {
-    const limit = this.#node.uploads.farLimit;
-    if (limit === 0) return SLOTS_WITHOUT_LIMIT;
-    return Math.min(MAX_SLOTS, Math.max(MIN_SLOTS, MIN_SLOTS + Math.floor(limit / SLOT_BYTES_PER_SECOND)));
-  }
-
-  #rechoke(): void {
-    const now = this.clock.nowMs();
-    this.#rechokeMs = now + RECHOKE_MS;
-    const isSeed = this.#phase === 'seeding';
-    const chosen = this.#choker.choose(
-      this.#peers,
-      { isSeed, slots: this.#slots(), shareBytes: SHARE_BYTES },
-      now,
-    );
-    for (const peer of this.#peers) if (!chosen.has(peer)) peer.setChoked(true);
-    for (const peer of chosen) peer.setChoked(false);
   }
 
   #isGiven({ host, port }: HostPort): boolean {
