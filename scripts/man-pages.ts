@@ -67,6 +67,7 @@ export function commandPage(commands: readonly CommandEntry[]): string {
     tagged(bold('0'), 'Done.'),
     tagged(bold('1'), 'Failed; stderr says why.'),
     tagged(bold('2'), 'The command line or the settings were not understood.'),
+    tagged(bold('3'), 'status --check: APT is affected by something.'),
     '.SH FILES',
     ...FILES.map(([path, text]) => tagged(italic(path), roffText(text))),
     '.SH EXAMPLES',

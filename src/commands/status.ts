@@ -1,16 +1,24 @@
 /**
  * `debtorrent status`: asks the running daemon and shows the answer. It decides nothing; a daemon that doesn't answer
- * is an error that says how to start it.
+ * is an error that says how to start it. Exit codes are for scripts: 0 = it answered, 1 = it didn't, 2 = not understood,
+ * and 3 with --check when APT is affected (docs/status.md).
  */
 import type { ArgsDef, ParsedArgs } from 'citty';
 import { UsageError } from '../lib/errors.ts';
+import { quoteRemote } from '../lib/quote-remote.ts';
 import { fetchRaw } from '../mirror/fetch-raw.ts';
+import { healthOf } from '../status/health.ts';
 import type { StatusSnapshot } from '../status/snapshot.ts';
 import { statusTable } from '../status/table.ts';
+import { terminalOf, watchStatus } from './watch-status.ts';
 
 export const statusArgs = {
   json: { type: 'boolean', description: 'Print the figures as JSON, for programs' },
-  watch: { type: 'boolean', description: 'Show them again every two seconds' },
+  watch: {
+    type: 'boolean',
+    description: 'Keep showing them, anew every two seconds; with --json, one line each',
+  },
+  check: { type: 'boolean', description: 'Say only what is wrong; the exit code is 3 when APT is affected' },
   url: {
     type: 'string',
     description:
@@ -22,30 +30,34 @@ export const statusArgs = {
 /** Of `serve`, and of `seed` (seed.ts). */
 const USUAL_URLS = ['http://localhost:9988', 'http://localhost:9991'] as const;
 const ANSWER_TIMEOUT_MS = 5000;
-const WATCH_MS = 2000;
+const TROUBLE_EXIT = 3;
 
-/** Throws UsageError for a bad --url, Error when no daemon answers. */
+/** Resolves with the exit code. Throws UsageError for a bad --url, Error when no daemon answers. */
 export async function runStatus(
   { args }: { args: ParsedArgs<typeof statusArgs> },
   usual: readonly string[] = USUAL_URLS,
-): Promise<void> {
+): Promise<number> {
   const { stdout } = process;
   const urls = (args.url === undefined ? usual : [args.url]).map((base) => {
     const url = URL.parse('/api/status', base);
     if (!url?.protocol.startsWith('http')) throw new UsageError(`--url ${base} isn't an http URL`);
     return url;
   });
-  for (;;) {
-    const snapshot = await askFirst(urls);
-    if (args.json) stdout.write(`${JSON.stringify(snapshot, null, 2)}\n`);
-    else {
-      const colour = stdout.isTTY === true && process.env.NO_COLOR === undefined;
-      const table = statusTable(snapshot, { width: stdout.columns ?? 100, colour });
-      stdout.write(args.watch && stdout.isTTY ? `\x1b[H\x1b[2J${table}` : table);
-    }
-    if (!args.watch) return;
-    await Bun.sleep(WATCH_MS);
-  }
+  if (args.watch)
+    return await watchStatus({ ask: () => askFirst(urls), json: args.json === true, out: stdout });
+  const snapshot = await askFirst(urls);
+  if (args.check) return check(snapshot, stdout);
+  if (args.json) stdout.write(`${JSON.stringify(snapshot, null, 2)}\n`);
+  else stdout.write(statusTable(snapshot, terminalOf(stdout)));
+  return 0;
+}
+
+/** What is worth a person's attention, and whether APT is affected. */
+function check(snapshot: StatusSnapshot, out: Pick<NodeJS.WriteStream, 'write'>): number {
+  const findings = healthOf(snapshot);
+  for (const { level, title, advice } of findings)
+    out.write(`${level === 'bad' ? 'trouble' : level}: ${quoteRemote(`${title}. ${advice}`, 1000)}\n`);
+  return findings.some(({ level }) => level === 'bad') ? TROUBLE_EXIT : 0;
 }
 
 /** Whichever answers first in order. Throws what the first one's failure was. */

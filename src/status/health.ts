@@ -2,7 +2,7 @@
  * How a node is, in plain words: what is wrong, worst first, and what to do about it. Decides what is worth a person's
  * attention and what isn't; the facts are the snapshot's. Pure.
  */
-import { releaseLine, type StatusSnapshot } from './snapshot.ts';
+import { diskLine, releaseLine, type StatusSnapshot } from './snapshot.ts';
 
 export interface Finding {
   /** `bad`: APT is affected, or soon will be. `note`: it works, and could work better. */
@@ -18,7 +18,13 @@ const NAMED_MAX = 5;
 
 /** At least one; bad ones first. */
 export function healthOf(snapshot: StatusSnapshot): Finding[] {
-  const found = [...archives(snapshot), ...use(snapshot), ...company(snapshot), ...bans(snapshot)];
+  const found = [
+    ...archives(snapshot),
+    ...use(snapshot),
+    ...company(snapshot),
+    ...disk(snapshot),
+    ...bans(snapshot),
+  ];
   const sorted = [
     ...found.filter(({ level }) => level === 'bad'),
     ...found.filter(({ level }) => level === 'note'),
@@ -37,7 +43,7 @@ function archives({ releases }: StatusSnapshot): Finding[] {
         level: 'bad',
         title: `${name} is no longer valid`,
         advice:
-          'APT refuses it until the mirror brings a newer one: check this machine’s clock, or use another mirror.',
+          "APT refuses it until the mirror brings a newer one: check this machine's clock, or use another mirror.",
       };
     const advice = stale
       ? 'APT is served the copy at hand meanwhile. If it lasts, use another mirror.'
@@ -57,7 +63,7 @@ function use({ bytes, swarms, seed }: StatusSnapshot): Finding[] {
       {
         level: 'note',
         title: 'APT has not asked for anything yet',
-        advice: 'Run “apt-get update”. “debtorrent apt status” says whether APT comes here.',
+        advice: 'Run "apt-get update". "debtorrent apt status" says whether APT comes here.',
       },
     ];
   if (swarms.length === 0)
@@ -82,12 +88,12 @@ function company(snapshot: StatusSnapshot): Finding[] {
       title: 'Nobody else is here yet',
       advice:
         'Files come from the mirror. Install DebTorrent on another machine of this network and both find each other; ' +
-        'where multicast doesn’t reach, name it with --peer.',
+        "where multicast doesn't reach, name it with --peer.",
     });
   if (reachability.state === 'not reachable')
     findings.push({
       level: 'note',
-      title: 'Other machines can’t come in from outside',
+      title: "Other machines can't come in from outside",
       advice: reachability.advice || 'Peers are dialled from here all the same.',
     });
   const asked = trackers.filter(({ state }) => state !== 'unused');
@@ -104,6 +110,14 @@ function company(snapshot: StatusSnapshot): Finding[] {
       advice: 'A firewall may keep UDP from going out. Peers are met by the other ways meanwhile.',
     });
   return findings;
+}
+
+function disk({ limits }: StatusSnapshot): Finding[] {
+  const line = limits ? diskLine(limits) : '';
+  if (line === '') return [];
+  return [
+    { level: 'note', title: 'The disk is nearly full', advice: `${line}. APT is served all the same.` },
+  ];
 }
 
 function bans({ banned }: StatusSnapshot): Finding[] {

@@ -7,7 +7,16 @@ import { formatBytes } from '../lib/format-bytes.ts';
 import { formatDuration } from './format-duration.ts';
 import type { Html, PageView } from './page-view.ts';
 import { clean, meter, more, percent, ROWS_MAX, rate } from './page-words.ts';
-import { dhtLine, lanLine, reachLine, releaseLine, seedLine, troublesLine } from './snapshot.ts';
+import {
+  dhtLine,
+  diskLine,
+  lanLine,
+  limitsLine,
+  reachLine,
+  releaseLine,
+  seedLine,
+  troublesLine,
+} from './snapshot.ts';
 
 export function transfers({ snapshot: { transfers, seed }, details }: PageView): Html {
   const rows = transfers.slice(0, ROWS_MAX).map(({ path, sizeBytes, haveBytes }) => {
@@ -75,17 +84,18 @@ export function archives({ snapshot: { releases, troubles } }: PageView): Html {
 ${troubled === '' ? '' : html`<p class="soft">${troubled}.</p>`}</section>`;
 }
 
-export function store({ snapshot: { store, seed } }: PageView): Html {
+export function store({ snapshot: { store, seed, limits } }: PageView): Html {
   const { files, bytes, limitBytes } = store;
   const holds = html`<p><strong>${formatBytes(bytes)}</strong> <span class="soft">in ${files} ${files === 1 ? 'file' : 'files'}</span></p>`;
   if (seed)
     return html`<section id="store" aria-labelledby="store-title"><h2 id="store-title">Tree</h2>${holds}<p class="soft">${seedLine(seed)}.</p></section>`;
   return html`<section id="store" aria-labelledby="store-title"><h2 id="store-title">Cache</h2>${holds}
 ${meter(bytes, limitBytes, 'store')}
-<p class="soft">${percent(bytes / Math.max(1, limitBytes))} of the ${formatBytes(limitBytes)} that it may take. When it is full, what was not used for longest goes first.</p></section>`;
+<p class="soft">${percent(bytes / Math.max(1, limitBytes))} of the ${formatBytes(limitBytes)} that it may take. When it is full, what was not used for longest goes first.</p>
+${limits ? sentence(diskLine(limits)) : ''}</section>`;
 }
 
-export function reach({ snapshot: { reachability, trackers } }: PageView): Html {
+export function reach({ snapshot: { reachability, trackers, limits } }: PageView): Html {
   const rows = trackers
     .slice(0, ROWS_MAX)
     .map(
@@ -95,6 +105,7 @@ export function reach({ snapshot: { reachability, trackers } }: PageView): Html 
   return html`<section id="reach" aria-labelledby="reach-title"><h2 id="reach-title">Reach</h2>
 <p>This machine: ${reachLine(reachability)}.</p>
 ${reachability.state === 'unknown' && reachability.advice !== '' ? html`<p class="soft">${reachability.advice}</p>` : ''}
+${limits ? sentence(limitsLine(limits)) : ''}
 ${
   rows.length === 0
     ? ''
@@ -127,4 +138,9 @@ function fileName(path: string): string {
 
 function folder(path: string): string {
   return path.slice(0, Math.max(0, path.lastIndexOf('/')));
+}
+
+/** A line of the table as a paragraph of its own; nothing for an empty one. */
+function sentence(line: string): Html | string {
+  return line === '' ? '' : html`<p class="soft">${line.slice(0, 1).toUpperCase()}${line.slice(1)}.</p>`;
 }

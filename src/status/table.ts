@@ -4,6 +4,7 @@
  */
 import { formatBytes } from '../lib/format-bytes.ts';
 import { formatDuration } from './format-duration.ts';
+import { healthOf } from './health.ts';
 import {
   type ByteTotals,
   dhtLine,
@@ -24,9 +25,12 @@ export interface TableOptions {
   readonly colour: boolean;
 }
 
-type Paint = (text: string, code: keyof typeof CODES) => string;
+export type Paint = (text: string, code: keyof typeof CODES) => string;
 const CODES = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33, blue: 34, cyan: 36 } as const;
 
+const SIGNS = { bad: ['!', 'red'], note: ['i', 'yellow'], good: ['✓', 'green'] } as const;
+/** Columns from which there is room for the rates of peers. */
+const RATES_FROM = 100;
 const PEERS_MAX = 15;
 const TRANSFERS_MAX = 10;
 const TRACKERS_MAX = 10;
@@ -39,11 +43,13 @@ export function statusTable(snapshot: StatusSnapshot, { width, colour }: TableOp
   const sections = [
     summary(snapshot, columns, paint),
     sources(snapshot.bytes, columns, paint),
+    lately(snapshot, columns),
+    health(snapshot, columns, paint),
     table('On the way', transferRows(snapshot), columns, paint),
     table('Archives', releaseRows(snapshot), columns, paint),
     table('Swarms', swarmRows(snapshot), columns, paint),
     table('Trackers', trackerRows(snapshot), columns, paint),
-    table('Peers', peerRows(snapshot), columns, paint),
+    table('Peers', peerRows(snapshot, columns), columns, paint),
     table(
       'Banned',
       snapshot.banned.map(({ address, reason }) => [address, reason]),
@@ -79,7 +85,7 @@ function summary(
     ...(limits ? wrapped(limitsLine(limits), columns) : []),
     ...(seed ? wrapped(seedLine(seed), columns) : []),
     ...wrapped(reachLine(reachability), columns),
-    ...(reachability.state === 'reachable' ? [] : wrapped(reachability.advice, columns)),
+    ...(reachability.state === 'unknown' ? wrapped(reachability.advice, columns) : []),
     ...(lan ? [fit(`local network: ${lanLine(lan)}`, columns)] : []),
     ...(dht ? [fit(`DHT: ${dhtLine(dht)}`, columns)] : []),
     ...wrapped(troublesLine(troubles), columns),
@@ -102,6 +108,28 @@ function sources(
     row('mirrors', fromMirror, 'yellow'),
     `${'given'.padEnd(14)} ${formatBytes(uploaded).padStart(10)}`,
   ];
+}
+
+function lately({ today, rates }: StatusSnapshot, columns: number): string[] {
+  const { fromPeers, fromStore, fromMirror, uploaded } = today;
+  const saved = formatBytes(fromPeers + fromStore);
+  const down = rates.fromPeers + rates.fromStore + rates.fromMirror;
+  return [
+    ...wrapped(
+      `today: ${saved} saved, ${formatBytes(fromMirror)} from mirrors, ${formatBytes(uploaded)} given`,
+      columns,
+    ),
+    ...wrapped(`now: ↓ ${formatBytes(down)}/s ↑ ${formatBytes(rates.uploaded)}/s`, columns),
+  ];
+}
+
+/** Each finding with what to do; one line when all is well. */
+export function health(snapshot: StatusSnapshot, columns: number, paint: Paint): string[] {
+  return healthOf(snapshot).flatMap(({ level, title, advice }) => {
+    const [sign, code] = SIGNS[level];
+    const [first = '', ...rest] = wrapped(`${sign} ${title}. ${advice}`, columns);
+    return [paint(first, code), ...rest];
+  });
 }
 
 function transferRows({ transfers }: StatusSnapshot): string[][] {
@@ -137,14 +165,16 @@ function trackerRows({ trackers }: StatusSnapshot): string[][] {
   ]);
 }
 
-function peerRows({ peers }: StatusSnapshot): string[][] {
+function peerRows({ peers }: StatusSnapshot, columns: number): string[][] {
   const byBytes = [...peers].sort((a, b) => b.bytesDown + b.bytesUp - a.bytesDown - a.bytesUp);
-  return limited(byBytes, PEERS_MAX, ({ address, client, lan, bytesDown, bytesUp }) => [
+  const now = (sign: string, rate: number) => (rate === 0 ? '' : `${sign} ${formatBytes(rate)}/s`);
+  return limited(byBytes, PEERS_MAX, ({ address, client, lan, bytesDown, bytesUp, downRate, upRate }) => [
     client,
     address,
     lan ? 'LAN' : '',
     `↓ ${formatBytes(bytesDown)}`,
     `↑ ${formatBytes(bytesUp)}`,
+    ...(columns < RATES_FROM ? [] : [now('↓', downRate), now('↑', upRate)]),
   ]);
 }
 

@@ -1,9 +1,12 @@
 import { afterEach, expect, spyOn, test } from 'bun:test';
 import { runStatus } from '../../src/commands/status.ts';
 import { UsageError } from '../../src/lib/errors.ts';
+import type { StatusSnapshot } from '../../src/status/snapshot.ts';
 import { busy } from '../status/fixtures.ts';
 
-const args = (url: string, json = false) => ({ args: { _: [], url, json, watch: false } });
+const args = (url: string, json = false) => ({
+  args: { _: [], url, json, watch: false, check: false },
+});
 const stack: Disposable[] = [];
 afterEach(() => {
   for (const used of stack.splice(0)) used[Symbol.dispose]();
@@ -51,4 +54,14 @@ test('runStatus() refuses answers of somebody else and URLs that are none', asyn
     "isn't debtorrent",
   );
   await expect(runStatus(args('nonsense'))).rejects.toThrow(UsageError);
+});
+
+test('runStatus() --check says what is wrong, and by its code whether APT is affected', async () => {
+  const output = printed();
+  const checked = async (snapshot: StatusSnapshot) =>
+    await runStatus({ args: { _: [], url: daemon(() => Response.json(snapshot)), check: true } as never });
+  expect(await checked(busy)).toBe(3);
+  expect(output()).toContain('trouble: apt.example.org/dists/x is no longer valid. ');
+  expect(await checked({ ...busy, releases: [] })).toBe(0);
+  expect(output()).toContain('note: One peer is banned');
 });

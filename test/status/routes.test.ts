@@ -41,6 +41,19 @@ describe('statusRoutes()', () => {
     }
   });
 
+  test('/ says what limits hold now', async () => {
+    const limits = {
+      monthlyUpload: { month: '2026-11', bytes: 0, limitBytes: 2 ** 30 },
+      upload: { wanBytesPerSecond: 0, paused: ['on battery'] },
+      businessHours: false,
+      cache: { limitBytes: 1, minFreeBytes: 2 ** 31, freeBytes: 2 ** 30 },
+    };
+    const text = await (await get('/', { snapshot: { ...busy, limits } })).text();
+    expect(text).toContain('0 B of 1.00 GiB in 2026-11; nothing now: on battery.');
+    expect(text).toContain('The disk is nearly full');
+    expect(text).toContain('The disk has 1.00 GiB free, and 2.00 GiB are to stay so');
+  });
+
   test('/ of a new daemon has no figure that is not a number', async () => {
     const text = await (await get('/', { snapshot: idle })).text();
     expect(text).toContain('Nothing yet');
