@@ -6,9 +6,7 @@
  */
 import type { Clock } from '../lib/clock.ts';
 import type { HostPort } from '../lib/host-port.ts';
-import { log } from '../lib/log.ts';
 import type { TokenBucket } from '../lib/token-bucket.ts';
-import { addressGroup } from '../swarm/address.ts';
 import type { Link } from '../swarm/link.ts';
 import {
   type InfoHash,
@@ -20,7 +18,6 @@ import {
 import { type Metainfo, parseInfo } from '../torrent/metainfo.ts';
 import type { Handshake } from '../wire/handshake.ts';
 import type { BlockRef, HashRange } from '../wire/message.ts';
-import { type Address, Addresses } from './addresses.ts';
 import type { Bitfield } from './bitfield.ts';
 import { Content } from './content.ts';
 import type { Receipt, Work } from './downloads.ts';
@@ -28,35 +25,27 @@ import { Exchange } from './exchange.ts';
 import { Giving, type GivingHost } from './giving.ts';
 import { LayerAnswers, LayerFetch } from './layer-fetch.ts';
 import { MetadataAnswers, MetadataFetch } from './metadata.ts';
-import { Peer } from './peer.ts';
+import type { Peer } from './peer.ts';
 import type { PeerHost } from './peer-host.ts';
 import type { TorrentNode, TorrentOptions, TorrentStatus } from './torrent-node.ts';
+import { TorrentPeers, type TorrentPeersHost } from './torrent-peers.ts';
 import { WebSeed } from './web-seed.ts';
 
-const MAX_PEERS = 80;
-/** Strangers behind one address. */
-const MAX_OF_AN_ADDRESS = 4;
 const ENOUGH_PEERS = 50;
 /** Who has all dials less: others want something of it. */
 const ENOUGH_FOR_A_SEED = 30;
-const BANNED_PAUSE_MS = 600_000;
 const MAX_WEB_SEEDS = 8;
-const diary = log.withTag('torrent');
 
 export class Torrent implements PeerHost {
   readonly clock: Clock;
   readonly peerId: Uint8Array;
   readonly client: string;
   readonly downloadBucket: TokenBucket;
-  readonly addresses: Addresses;
   readonly #node: TorrentNode;
   readonly #options: TorrentOptions;
   /** 20 bytes each, as handshakes have them. */
   readonly #hashes: readonly Uint8Array[];
-  readonly #connections = new Set<Peer>();
-  /** Those that have shaken hands. */
-  readonly #peers = new Set<Peer>();
-  readonly #addressOf = new Map<Peer, Address>();
+  readonly #peers: TorrentPeers;
   /** Those whose pieces the picker has counted one by one. */
   readonly #counted = new Set<Peer>();
   readonly #giving: Giving;
@@ -70,7 +59,6 @@ export class Torrent implements PeerHost {
   #webSeeds: WebSeed[] = [];
   #phase: TorrentStatus['phase'] = 'metadata';
   #checkedBytes = 0;
-  #dialling = 0;
   #fromPeers = 0;
   #fromWebSeeds = 0;
   #isFilling = false;
@@ -87,7 +75,7 @@ export class Torrent implements PeerHost {
     this.#hashes = [infoHashV1, infoHashV2 && shortInfoHash(infoHashV2)]
       .filter((hash) => hash !== undefined)
       .map(infoHashToBytes);
-    this.addresses = new Addresses(node.draw);
+    this.#peers = new TorrentPeers(this.#peersHost());
     this.#giving = new Giving(this.#givingHost());
     this.#exchange = new Exchange(node.clock);
     this.#metadataAnswers = new MetadataAnswers(node.clock);
@@ -110,7 +98,7 @@ export class Torrent implements PeerHost {
   }
 
   get peers(): readonly Peer[] {
-    return [...this.#peers];
+    return [...this.#peers.ready];
   }
 
   status(): TorrentStatus {
@@ -122,7 +110,7 @@ export class Torrent implements PeerHost {
       haveBytes: content?.haveBytes ?? 0,
       partBytes: content?.downloads.partBytes ?? 0,
       checkedBytes: this.#checkedBytes,
-      peers: this.#peers.size,
+      peers: this.#peers.ready.size,
       seeds: this.peers.filter(({ isSeed }) => isSeed).length,
       webSeeds: this.#webSeeds.length,
       fromPeers: this.#fromPeers,
@@ -133,26 +121,24 @@ export class Torrent implements PeerHost {
 
   /** One that was named for it: an address that may be dialled. */
   found(at: HostPort, options: { readonly infoHash?: string; readonly isGiven?: boolean } = {}): void {
-    this.addresses.add(at, options, this.clock.nowMs());
-    this.#dialMore();
+    this.#peers.addresses.add(at, options, this.clock.nowMs());
+    this.#peers.dialMore();
   }
 
   /** Another node dialled us, and its handshake names this torrent. */
   accept(link: Link, handshake: Handshake, rest: Uint8Array): void {
-    const peer = new Peer(this, { link, came: { handshake, rest } });
-    // Its first bytes may have been its last.
-    if (!peer.isClosed) this.#connections.add(peer);
+    this.#peers.accept(link, handshake, rest);
   }
 
   /** Once a second. */
   tick(): void {
-    for (const peer of [...this.#connections]) peer.tick();
+    this.#peers.tick();
     this.#metadataFetch?.tick();
     this.#layerFetch?.tick();
     this.#giving.tick();
-    if (!this.isPrivate) this.#exchange.tick(this.peers, (at) => this.#isGiven(at));
-    this.#dialMore();
-    for (const peer of this.#peers) {
+    if (!this.isPrivate) this.#exchange.tick(this.peers, (at) => this.#peers.isGiven(at));
+    this.#peers.dialMore();
+    for (const peer of this.#peers.ready) {
       this.#metadataFetch?.offer(peer);
       this.#layerFetch?.ask(peer);
     }
@@ -164,7 +150,7 @@ export class Torrent implements PeerHost {
     if (this.#isStopped) return;
     this.#isStopped = true;
     for (const seed of this.#webSeeds) seed.close();
-    for (const peer of [...this.#connections]) peer.close('stopping');
+    this.#peers.closeAll('stopping');
     await this.#content?.close();
   }
 
@@ -207,22 +193,7 @@ export class Torrent implements PeerHost {
   }
 
   shaken(peer: Peer): string | undefined {
-    if (this.#isStopped) return 'stopping';
-    if (this.#node.isBanned(peer.address)) return 'banned';
-    // A peer id is easily copied: at another address it takes nobody's place.
-    const group = addressGroup(peer.address);
-    const near = this.peers.filter(({ address }) => addressGroup(address) === group);
-    const twin = near.find(({ id }) => Buffer.compare(id, peer.id) === 0);
-    if (twin) {
-      // A double dial keeps the connection that the lower peer id dialled, so both ends drop the same one.
-      const lowerIsUs = Buffer.compare(this.peerId, peer.id) < 0;
-      const keepNew = twin.dialled !== peer.dialled && peer.dialled === lowerIsUs;
-      if (!keepNew) return 'a second connection';
-      twin.close('a second connection');
-    } else if (this.#peers.size >= MAX_PEERS) return 'full';
-    else if (near.length >= MAX_OF_AN_ADDRESS && !peer.isNear) return 'enough of that address';
-    this.#peers.add(peer);
-    return undefined;
+    return this.#peers.objection(peer);
   }
 
   introduced(peer: Peer): void {
@@ -300,7 +271,7 @@ export class Torrent implements PeerHost {
   exchanged(peer: Peer, payload: Uint8Array): void {
     if (this.isPrivate) return;
     for (const at of this.#exchange.heard(peer, payload))
-      this.addresses.add(at, { infoHash: peer.infoHash, toldBy: peer.address }, this.clock.nowMs());
+      this.#peers.addresses.add(at, { infoHash: peer.infoHash, toldBy: peer.address }, this.clock.nowMs());
   }
 
   hashRequest(peer: Peer, range: HashRange): void {
@@ -326,16 +297,11 @@ export class Torrent implements PeerHost {
   }
 
   blamed(peer: Peer, reason: string): void {
-    diary.warn(`peer ${peer.address} is banned: ${reason}`);
-    this.#node.ban(peer.address, reason, peer.isNear);
-    for (const other of this.#connections)
-      if (other.address === peer.address) other.close(`banned: ${reason}`);
+    this.#peers.ban(peer, reason);
   }
 
   closed(peer: Peer, reason: string): void {
-    diary.debug(`peer ${peer.address} ${peer.client} closed: ${reason}`);
-    this.#connections.delete(peer);
-    this.#peers.delete(peer);
+    this.#peers.closed(peer, reason);
     this.#node.uploads.leave(peer);
     this.#metadataFetch?.ended(peer);
     const content = this.#content;
@@ -343,13 +309,25 @@ export class Torrent implements PeerHost {
       if (peer.pieces) this.#uncount(peer, content, peer.pieces);
       content.downloads.release(peer);
     }
-    const address = this.#addressOf.get(peer);
-    this.#addressOf.delete(peer);
-    if (address && reason === 'ourselves') this.addresses.forget(address);
-    else if (address) this.addresses.ended(address, peer.client !== '', this.clock.nowMs());
     if (this.#isStopped) return;
     this.#fillSoon();
     if (!peer.isChoked) this.#giving.rechoke();
+  }
+
+  #peersHost(): TorrentPeersHost {
+    const torrent = this;
+    return {
+      node: this.#node,
+      peerHost: this,
+      infoHash: this.#hashes[0] as Uint8Array,
+      get enough() {
+        if (torrent.#phase === 'checking') return 0;
+        return torrent.#phase === 'seeding' ? ENOUGH_FOR_A_SEED : ENOUGH_PEERS;
+      },
+      get isStopped() {
+        return torrent.#isStopped;
+      },
+    };
   }
 
   #givingHost(): GivingHost {
@@ -358,7 +336,7 @@ export class Torrent implements PeerHost {
     return {
       clock,
       draw,
-      takers: this.#peers,
+      takers: this.#peers.ready,
       get isSeed() {
         return torrent.#phase === 'seeding';
       },
@@ -383,7 +361,7 @@ export class Torrent implements PeerHost {
     const content = this.#content;
     if (!content?.lost(piece)) return;
     if (this.#phase === 'seeding') this.#phase = 'fetching';
-    for (const peer of this.#peers) {
+    for (const peer of this.#peers.ready) {
       peer.sayGone(piece);
       if (peer.has(piece)) peer.useful += 1;
       this.#interest(peer);
@@ -416,7 +394,7 @@ export class Torrent implements PeerHost {
     this.#content = content;
     this.#layerAnswers = new LayerAnswers(content.check, metainfo.files);
     this.#options.events?.known?.(metainfo);
-    for (const peer of this.#peers) if (peer.client !== '') peer.sendExtendedHandshake();
+    for (const peer of this.#peers.ready) if (peer.client !== '') peer.sendExtendedHandshake();
     // By the v1 hashes all can be checked; else by the layers, which a magnet link doesn't bring.
     if (layout.isV1 || content.check.lacking().length === 0) return this.#begin(content, metainfo);
     this.#layerFetch = new LayerFetch(this.clock, content.check, () => {
@@ -424,7 +402,7 @@ export class Torrent implements PeerHost {
       this.#layerFetch = undefined;
       this.#begin(content, metainfo);
     });
-    for (const peer of this.#peers) this.#layerFetch.ask(peer);
+    for (const peer of this.#peers.ready) this.#layerFetch.ask(peer);
   }
 
   #begin(content: Content, metainfo: Metainfo): void {
@@ -440,7 +418,7 @@ export class Torrent implements PeerHost {
     if (this.#isStopped) return;
     this.#phase = 'fetching';
     content.wantMissing();
-    for (const peer of this.#peers) {
+    for (const peer of this.#peers.ready) {
       for (const piece of content.have.indices()) peer.sayHave(piece);
       peer.contentKnown();
     }
@@ -478,7 +456,7 @@ export class Torrent implements PeerHost {
     if (!content || content.downloads.works.get(work.piece) !== work) return;
     const isShared = work.askers(block) > 1;
     if (!work.received(receipt, giver)) return;
-    if (isShared) for (const peer of this.#peers) if (peer !== giver) this.#cancel(peer, work, block);
+    if (isShared) for (const peer of this.#peers.ready) if (peer !== giver) this.#cancel(peer, work, block);
     if (work.isWhole) this.#finish(content, work);
   }
 
@@ -499,7 +477,7 @@ export class Torrent implements PeerHost {
 
   #written(content: Content, piece: number): void {
     if (this.#isStopped) return;
-    for (const peer of this.#peers) {
+    for (const peer of this.#peers.ready) {
       if (peer.has(piece)) {
         peer.useful -= 1;
         if (peer.useful === 0) this.#interest(peer);
@@ -563,7 +541,7 @@ export class Torrent implements PeerHost {
 
   #fillAll(): void {
     if (this.#phase !== 'fetching') return;
-    for (const peer of this.#peers) this.#fill(peer);
+    for (const peer of this.#peers.ready) this.#fill(peer);
     for (const seed of this.#webSeeds) seed.run();
   }
 
@@ -575,49 +553,6 @@ export class Torrent implements PeerHost {
       this.#isFilling = false;
       this.#fillAll();
     });
-  }
-
-  #isGiven({ host, port }: HostPort): boolean {
-    for (const { at, isGiven } of this.#addressOf.values())
-      if (isGiven && at.host === host && at.port === port) return true;
-    return false;
-  }
-
-  #dialMore(): void {
-    const enough = this.#phase === 'seeding' ? ENOUGH_FOR_A_SEED : ENOUGH_PEERS;
-    if (this.#phase === 'checking') return;
-    while (!this.#isStopped && this.#connections.size + this.#dialling < enough) {
-      const address = this.addresses.next(this.clock.nowMs());
-      if (!address) return;
-      if (this.#node.isBanned(address.at.host)) {
-        address.nextMs = this.clock.nowMs() + BANNED_PAUSE_MS;
-        continue;
-      }
-      if (!this.#node.mayDial(address.at)) {
-        address.nextMs = this.clock.nowMs() + 1_000;
-        return;
-      }
-      address.isInUse = true;
-      this.#dialling += 1;
-      void this.#dial(address);
-    }
-  }
-
-  async #dial(address: Address): Promise<void> {
-    let link: Link | undefined;
-    try {
-      link = await this.#node.dial(address.at);
-    } catch {
-      this.addresses.ended(address, false, this.clock.nowMs());
-    }
-    this.#dialling -= 1;
-    if (!link) return;
-    if (this.#isStopped) return link.close('stopping');
-    const named = address.infoHash && Uint8Array.fromHex(address.infoHash);
-    const peer = new Peer(this, { link, dialled: named || (this.#hashes[0] as Uint8Array) });
-    if (peer.isClosed) return this.addresses.ended(address, false, this.clock.nowMs());
-    this.#connections.add(peer);
-    this.#addressOf.set(peer, address);
   }
 }
 
