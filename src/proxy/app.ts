@@ -104,7 +104,9 @@ async function answerFile(exchange: Exchange, target: FileTarget, parts: ProxyPa
     await handThrough(exchange, target, parts);
   } catch (error) {
     if (exchange.signal.aborted) return;
-    tagged.debug(`could not serve ${quoteRemote(locationName(at), 200)}: ${(error as Error).message}`);
+    tagged.debug(
+      `${exchange.id ?? '#?'} could not serve ${quoteRemote(locationName(at), 200)}: ${(error as Error).message}`,
+    );
     const isExpected = [RefusedError, UnavailableError, NoRoomError].some((kind) => error instanceof kind);
     if (!isExpected) tagged.error(error);
     answerError(exchange, error);
@@ -151,7 +153,9 @@ async function answerFromArchive(exchange: Exchange, at: Location, parts: ProxyP
     const isAnswer =
       error instanceof RefusedError || (error instanceof UnavailableError && (error.timedOut || !expected));
     if (isAnswer || exchange.signal.aborted || exchange.response.headersSent) throw error;
-    tagged.warn(`passing ${quoteRemote(locationName(at), 200)} through: ${(error as Error).message}`);
+    tagged.warn(
+      `${exchange.id ?? '#?'} passing ${quoteRemote(locationName(at), 200)} through: ${(error as Error).message}`,
+    );
     return false;
   }
 }

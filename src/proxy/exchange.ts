@@ -2,6 +2,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
 export interface Exchange {
+  /** By which the lines of the log about it are found: "#17". */
+  readonly id?: string;
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   /** Aborted when the client has gone before it had the whole answer. */

@@ -14,10 +14,11 @@ import {
   type Socket,
 } from 'node:net';
 import type { HostPort } from '../lib/host-port.ts';
-import { log } from '../lib/log.ts';
+import { isDebugging, log } from '../lib/log.ts';
+import { quoteRemote } from '../lib/quote-remote.ts';
 import { answerError, cut } from './answer-text.ts';
 import { type ConnectionLimits, Connections } from './connections.ts';
-import type { Door } from './exchange.ts';
+import type { Door, Exchange } from './exchange.ts';
 import { InFlight } from './in-flight.ts';
 import { type ListenAt, listenOn } from './listen-on.ts';
 import { answerRaw } from './raw-answer-text.ts';
@@ -47,6 +48,8 @@ export interface ProxyServer extends AsyncDisposable {
   readonly underWay: number;
 }
 
+const tagged = log.withTag('proxy');
+
 const HEADERS_MAX_BYTES = 16 * 1024;
 
 /** Throws when it can't listen, with what to do about it. */
@@ -56,6 +59,7 @@ export async function startProxyServer(options: ProxyServerOptions): Promise<Pro
   const inFlight = new InFlight({ perConnection: pipelineMax, perClient: clientMax });
   const connections = new Connections(options.connections);
   let underWay = 0;
+  let requests = 0;
   let idle: (() => void) | undefined;
   const server = createServer(
     {
@@ -75,7 +79,10 @@ export async function startProxyServer(options: ProxyServerOptions): Promise<Pro
         underWay -= 1;
         if (underWay === 0) idle?.();
       });
-      inFlight.run(request.socket, () => answer(door, request, response));
+      requests += 1;
+      const id = `#${requests}`;
+      if (isDebugging()) noteWhenDone(id, request, response);
+      inFlight.run(request.socket, () => answer(door, { id, request, response }));
     },
   );
   server.on('connection', (socket) => connections.take(socket));
@@ -120,7 +127,8 @@ export async function startProxyServer(options: ProxyServerOptions): Promise<Pro
 }
 
 /** Resolves when the answer is out, or the client gone. */
-function answer(door: Door, request: IncomingMessage, response: ServerResponse): Promise<void> {
+function answer(door: Door, exchange: Omit<Exchange, 'signal'>): Promise<void> {
+  const { id, request, response } = exchange;
   return new Promise((resolve) => {
     const client = new AbortController();
     response.on('close', () => {
@@ -131,12 +139,23 @@ function answer(door: Door, request: IncomingMessage, response: ServerResponse):
       resolve();
       return;
     }
-    door({ request, response, signal: client.signal }).catch((error: unknown) => {
+    door({ ...exchange, signal: client.signal }).catch((error: unknown) => {
       if (client.signal.aborted) return;
-      log.withTag('proxy').error(error);
+      tagged.error(id, error);
       if (response.headersSent) cut({ response });
       else answerError({ request, response }, error);
     });
+  });
+}
+
+/** One line a request, at its end. No credentials: neither those of a URL nor its query. */
+function noteWhenDone(id: string, { method, url = '' }: IncomingMessage, response: ServerResponse): void {
+  const startedMs = performance.now();
+  const shown = url.replace(/^([a-z+.-]+:\/\/)[^/?]*@/i, '$1***@').replace(/\?.*$/s, '?***');
+  response.once('close', () => {
+    const how = response.writableFinished ? '' : ', not to its end';
+    const ms = Math.round(performance.now() - startedMs);
+    tagged.debug(`${id} ${method} ${quoteRemote(shown, 300)}: ${response.statusCode}${how}, ${ms} ms`);
   });
 }
 
