@@ -45,6 +45,8 @@ const CROWD_CURVES = [
   'flash-small-nat',
   'flash-wide',
   'hour-small',
+  'hour-join',
+  'hour-join-new',
   'flash-large',
   'flash-large-nat',
   'upgrade',

@@ -8,6 +8,7 @@
  *     [--write]    put table and plot (docs/crowd.svg) of what was run at the newest run's commit into docs/benchmarks.md;
  *                  runs nothing
  *     [--trace 3]  print the diary of node 3 on stderr, with simulated milliseconds
+ *     [--progress] say on stderr how far it has come: every ten simulated minutes
  */
 import { parseArgs } from 'node:util';
 import { setLogLevel } from '../src/lib/log.ts';
@@ -20,6 +21,7 @@ import { type CrowdFigures, reportCrowds, writeCrowds } from './sim-report.ts';
 const MAX_RSS_BYTES = 8 * 2 ** 30;
 /** The collector lets garbage grow as large as what lives while both are small beside the machine; this is its machine. */
 const COLLECTORS_RAM_BYTES = MAX_RSS_BYTES / 2;
+const PROGRESS_MS = 600_000;
 /** Slower than this by a share of the time without peers: more than the odd millisecond. */
 const SLOWER = 1.05;
 
@@ -32,6 +34,7 @@ async function main(): Promise<void> {
       nodes: { type: 'string' },
       seed: { type: 'string', default: '1' },
       trace: { type: 'string' },
+      progress: { type: 'boolean', default: false },
       json: { type: 'boolean' },
       write: { type: 'boolean' },
       /** What the process of one crowd is told: its figures go to stdout. */
@@ -42,14 +45,14 @@ async function main(): Promise<void> {
   const seed = Number(values.seed);
   if (values.write) return writeCrowds(resultsOfNewestCommit<CrowdFigures>('sim'));
   if (values.one) {
-    const figures = await measure(crowdOf(names[0]), Number(values.nodes), seed, values.trace);
+    const figures = await measure(crowdOf(names[0]), Number(values.nodes), seed, values);
     console.log(JSON.stringify(figures));
     return;
   }
   const recorder = new Recorder<CrowdFigures>('sim', { experiments: names.join(' '), seed });
   for (const name of names) {
     for (const nodes of values.nodes?.split(',').map(Number) ?? crowdOf(name).sizes)
-      recorder.add(await measureApart(name, nodes, seed, values.trace));
+      recorder.add(await measureApart(name, nodes, seed, values));
   }
   console.log(values.json ? JSON.stringify(recorder.result, null, 1) : reportCrowds(recorder.result));
   console.error(recorder.path);
@@ -61,14 +64,21 @@ function crowdOf(name: string | undefined): Crowd {
   return crowd;
 }
 
+/** What is told on stderr meanwhile. */
+interface Telling {
+  readonly trace?: string | undefined;
+  readonly progress?: boolean;
+}
+
 async function measureApart(
   name: string,
   nodes: number,
   seed: number,
-  trace: string | undefined,
+  { trace, progress }: Telling,
 ): Promise<CrowdFigures> {
   const words = ['--one', '--experiment', name, '--nodes', String(nodes), '--seed', String(seed)];
   if (trace !== undefined) words.push('--trace', trace);
+  if (progress) words.push('--progress');
   const child = Bun.spawn([process.execPath, import.meta.path, ...words], {
     env: { ...process.env, BUN_JSC_forceRAMSize: String(COLLECTORS_RAM_BYTES) },
     stdout: 'pipe',
@@ -79,17 +89,12 @@ async function measureApart(
   return JSON.parse(figures) as CrowdFigures;
 }
 
-async function measure(
-  crowd: Crowd,
-  nodes: number,
-  seed: number,
-  trace: string | undefined,
-): Promise<CrowdFigures> {
+async function measure(crowd: Crowd, nodes: number, seed: number, telling: Telling): Promise<CrowdFigures> {
   const scenario = crowd.scenario(nodes, seed);
   const alone = await run({ ...scenario, neighbours: 0 });
   Bun.gc(true);
   const { user, system } = process.cpuUsage();
-  const together = await run(scenario, trace);
+  const together = await run(scenario, telling);
   const after = process.cpuUsage();
   const took = sorted(together.tookMs);
   const tookAlone = sorted(alone.tookMs);
@@ -125,18 +130,35 @@ function bytesWantedByAny({ errands, files }: Scenario): number {
   return bytes;
 }
 
-async function run(scenario: Scenario, trace?: string): Promise<Figures> {
+async function run(scenario: Scenario, { trace, progress = false }: Telling = {}): Promise<Figures> {
   const world = new World(scenario);
   const stopTracing = trace === undefined ? () => {} : follow(world, trace);
+  const tell = progress ? progressOf(world) : () => {};
   try {
     const figures = world.run(() => {
       if (process.memoryUsage().rss > MAX_RSS_BYTES) throw new Error('the world has grown too large');
+      tell();
     });
     return figures;
   } finally {
     stopTracing();
     await world.stop();
   }
+}
+
+/** Says now and then what the mirror has sent up to here. */
+function progressOf(world: World): () => void {
+  const startMs = world.clock.nowMs();
+  let nextMs = startMs;
+  return () => {
+    const nowMs = world.clock.nowMs();
+    if (nowMs < nextMs) return;
+    nextMs = nowMs + PROGRESS_MS;
+    const rssMiB = Math.round(process.memoryUsage().rss / 2 ** 20);
+    const minutes = Math.round((nowMs - startMs) / 60_000);
+    const sent = `${world.mirror.requests} requests, ${world.mirror.sentBytes} bytes of the mirror`;
+    console.error(`${minutes} min: ${world.nodes.length} nodes, ${sent}; ${rssMiB} MiB`);
+  };
 }
 
 /** The diary of one node, with simulated time. Its lines name files, and files name their node (world.ts). */

@@ -46,6 +46,24 @@ function oneFile(sizeBytes: number, times: Times, more: Partial<Scenario> = {}) 
   });
 }
 
+/** Machines that come up over an hour, join those that are there by then, and ask for one file 5 s later. */
+function comingToOneFile(more: Partial<Scenario>) {
+  return (nodes: number, seed: number): Scenario => {
+    const arrivalsMs = overAnHour(seededDraw(seed ^ 0x5eed), nodes).sort((a, b) => a - b);
+    return {
+      seed,
+      nodes,
+      arrivalsMs,
+      files: [SMALL_BYTES],
+      errands: arrivalsMs.map((ms, node) => ({ node, atMs: ms + 5 * SECOND_MS, files: [0] })),
+      line: LINE,
+      mirror: MIRROR,
+      neighbours: 50,
+      ...more,
+    };
+  };
+}
+
 /** All upgrade the same packages, of sizes as in bookworm main: the median 58 KiB, four of five below 512 KiB. */
 function upgrade(times: Times, more: Partial<Scenario> = {}) {
   return (nodes: number, seed: number): Scenario => {
@@ -120,6 +138,18 @@ export const CROWDS: readonly Crowd[] = [
     title: '60 KB, over an hour',
     sizes: [2, 8, 64, 256, 1024, 10_000],
     scenario: oneFile(SMALL_BYTES, overAnHour),
+  },
+  {
+    name: 'hour-join',
+    title: '60 KB, machines come up over an hour, an upgrade',
+    sizes: [2, 8, 64, 256, 1024, 2048],
+    scenario: comingToOneFile({ asksAhead: true }),
+  },
+  {
+    name: 'hour-join-new',
+    title: '60 KB, machines come up over an hour, new to them',
+    sizes: [256, 1024],
+    scenario: comingToOneFile({}),
   },
   {
     name: 'flash-large',

@@ -1,5 +1,6 @@
 /** One machine of a simulated world: the daemon's rooms from store to acquire, put together as daemon.ts does. */
 import { Acquirer } from '../../src/acquire/acquirer.ts';
+import { Ahead } from '../../src/acquire/ahead.ts';
 import type { Hasher } from '../../src/acquire/hasher.ts';
 import type { Entry, Location } from '../../src/archive/entry.ts';
 import { TokenBucket } from '../../src/lib/token-bucket.ts';
@@ -40,6 +41,8 @@ export class SimNode {
   fromPeersBytes = 0;
   toPeersBytes = 0;
   readonly #network: SimNetwork;
+  readonly #ahead: Ahead;
+  #likely: readonly Entry[] = [];
   readonly #abort = new AbortController();
   #isGone = false;
 
@@ -84,15 +87,30 @@ export class SimNode {
       },
       landed: () => {},
     });
+    this.#ahead = new Ahead({
+      swarms: this.swarms,
+      clock,
+      isHere: (key) => this.store.stat(key) !== undefined,
+      find: async () => this.#likely,
+    });
   }
 
   get isGone(): boolean {
     return this.#isGone;
   }
 
-  /** An address that a tracker names. */
-  meet(other: SimNode, infoHash: string): void {
-    this.swarms.found(infoHash, [{ host: other.host, port: PORT }]);
+  /** A tracker names them. */
+  meet(others: readonly SimNode[], infoHash: string): void {
+    this.swarms.found(
+      infoHash,
+      others.map(({ host }) => ({ host, port: PORT })),
+    );
+  }
+
+  /** Its lists say that apt will fetch these. */
+  lookAhead(likely: readonly Entry[]): void {
+    this.#likely = likely;
+    this.#ahead.changed();
   }
 
   /** Reads the whole file as apt would, as fast as it comes. Rejects when it doesn't come. */
@@ -113,6 +131,7 @@ export class SimNode {
   async stop(): Promise<void> {
     this.#isGone = true;
     this.#abort.abort(new Error('gone'));
+    this.#ahead[Symbol.dispose]();
     await this.acquirer[Symbol.asyncDispose]();
     await this.swarms[Symbol.asyncDispose]();
   }

@@ -31,6 +31,14 @@ export interface Scenario {
   readonly mirrorIsKnown?: boolean;
   /** Connections that each node has on average; 0: no peers, the mirror alone. */
   readonly neighbours: number;
+  /**
+   * When each node comes up, from the start, none before the one in front of it. It is told of as many `neighbours` by
+   * lot as have come before, as by a tracker, and dials them as it likes. Left out: all are there and connected from
+   * the start.
+   */
+  readonly arrivalsMs?: readonly number[];
+  /** Nodes ask ahead for what they will want, from when they come: upgrades of what is installed. Else: new to them. */
+  readonly asksAhead?: boolean;
   /** Share of nodes that can't be dialled. */
   readonly behindNat?: number;
   /** Addresses as of one local network. */
@@ -42,9 +50,9 @@ export interface Scenario {
   readonly mirrorIsAway?: boolean;
   /** The operator's limit of what a seed gives to all its peers together, bytes a second; none when left out. */
   readonly seedLimit?: number;
-  /** Everyone knows the seeds, and nobody else. */
+  /** Everyone knows the seeds, and nobody else. Not with arrivals. */
   readonly meetsSeedsOnly?: boolean;
-  /** Nodes that have all files from the start. */
+  /** Nodes that have all files when they come. */
   readonly seeds?: readonly number[];
   /** Given up after this much simulated time. */
   readonly limitMs?: number;
@@ -82,6 +90,7 @@ const WATCH_EVENTS = 16_384;
 const DEFAULT_LIMIT_MS = 4 * 3_600_000;
 const IDENTITY = { origin: 'Debian', codename: 'bookworm', architecture: 'amd64' } as const;
 const INFO_HASH: string = swarmInfoHash(IDENTITY);
+const SWARM = { infoHash: INFO_HASH, info: swarmInfo(IDENTITY) };
 
 export class World {
   readonly clock = new EventClock();
@@ -92,6 +101,9 @@ export class World {
   readonly lines: Line[] = [];
   readonly #scenario: Scenario;
   readonly #draw: Draw;
+  /** Whom newcomers are told of: by another lot, so that nodes are the same ones whether they meet anybody or not. */
+  readonly #trackerDraw: Draw;
+  readonly #hasher = new ZeroHasher();
   readonly #zeros: ZeroBytes;
   readonly #tookMs: (number | undefined)[];
   #ended = 0;
@@ -99,22 +111,27 @@ export class World {
   constructor(scenario: Scenario) {
     this.#scenario = scenario;
     this.#draw = seededDraw(scenario.seed);
+    this.#trackerDraw = seededDraw(scenario.seed ^ 0x7ac);
     this.#zeros = new ZeroBytes(Math.max(...scenario.files));
     this.#tookMs = scenario.errands.map(() => undefined);
     this.network = new SimNetwork(this.clock);
     this.mirror = new SimMirror(this.clock, scenario.mirror, (name) => scenario.files[fileOfName(name)]);
-    this.#moveIn();
+    if (scenario.arrivalsMs) return;
+    for (let i = 0; i < scenario.nodes; i += 1) this.#moveIn();
     this.#introduce();
   }
 
   /** Until all errands have ended. `watch` is called now and then, and may throw. */
   run(watch: () => void = () => {}): Figures {
-    const { errands, crashes = [], limitMs = DEFAULT_LIMIT_MS, files } = this.#scenario;
-    this.#seed();
+    const { errands, crashes = [], arrivalsMs = [], limitMs = DEFAULT_LIMIT_MS, files } = this.#scenario;
+    const { asksAhead = false } = this.#scenario;
     const startMs = this.clock.nowMs();
     const before = this.network.otherBytes;
     const arrivedBefore = this.#arrivedBytes();
+    // Before errands: a node may ask at the moment it comes.
+    for (const atMs of arrivalsMs) this.clock.after(atMs, () => this.#arrive());
     errands.forEach((errand, at) => {
+      if (asksAhead) this.clock.after(arrivalsMs[errand.node] ?? 0, () => this.#lookAhead(errand));
       this.clock.after(errand.atMs, () => void this.#runErrand(errand, at));
     });
     for (const { node, atMs, silent } of crashes)
@@ -149,48 +166,56 @@ export class World {
     this.#zeros[Symbol.dispose]();
   }
 
-  #seed(): void {
-    for (const node of this.#scenario.seeds ?? []) {
-      for (const sizeBytes of this.#scenario.files) {
-        this.nodes[node]?.store.put(zeroKey(sizeBytes), sizeBytes, { name: 'seed', swarms: [INFO_HASH] });
-      }
+  /** The next node, with nobody that it knows. */
+  #moveIn(): SimNode {
+    const { line, latencySpread = 1, mirror, mirrorIsKnown = true, behindNat = 0 } = this.#scenario;
+    const { clock, network } = this;
+    const i = this.nodes.length;
+    const spread = drawBetween(this.#draw, 1 / (1 + latencySpread), 1 + latencySpread);
+    const own = new Line(clock, { ...line, latencyMs: line.latencyMs * spread });
+    this.lines.push(own);
+    const host = hostOf(i, this.#scenario.isLan ?? false);
+    const known = {
+      latencyMs: 2 * (own.shape.latencyMs + mirror.latencyMs),
+      bytesPerSecond: Math.min(mirror.upBytesPerSecond ?? 1e9, line.downBytesPerSecond ?? 1e9),
+    };
+    const isSeed = this.#scenario.seeds?.includes(i) ?? false;
+    const node = new SimNode({
+      clock,
+      network,
+      host,
+      hasher: this.#hasher,
+      swarm: SWARM,
+      draw: seededDraw(drawInt(this.#draw, 2 ** 32)),
+      ways: network.add(host, own, isBehindNat(i, behindNat)),
+      mirror: new MirrorClient(this.mirror, own, {
+        ...(mirrorIsKnown && { known }),
+        hangs: this.#scenario.hanging?.includes(i) ?? false,
+        fails: this.#scenario.mirrorIsAway ?? false,
+      }),
+      zeroFd: this.#zeros.fd,
+      peerId: peerIdOf(this.#draw),
+      uploadLimit: isSeed ? (this.#scenario.seedLimit ?? 0) : 0,
+    });
+    this.nodes.push(node);
+    if (isSeed) {
+      for (const sizeBytes of this.#scenario.files)
+        node.store.put(zeroKey(sizeBytes), sizeBytes, { name: 'seed', swarms: [INFO_HASH] });
     }
+    return node;
   }
 
-  #moveIn(): void {
-    const { nodes, line, latencySpread = 1, mirror, mirrorIsKnown = true, behindNat = 0 } = this.#scenario;
-    const { clock, network } = this;
-    const hasher = new ZeroHasher();
-    const swarm = { infoHash: INFO_HASH, info: swarmInfo(IDENTITY) };
-    for (let i = 0; i < nodes; i += 1) {
-      const spread = drawBetween(this.#draw, 1 / (1 + latencySpread), 1 + latencySpread);
-      const own = new Line(clock, { ...line, latencyMs: line.latencyMs * spread });
-      this.lines.push(own);
-      const host = hostOf(i, this.#scenario.isLan ?? false);
-      const known = {
-        latencyMs: 2 * (own.shape.latencyMs + mirror.latencyMs),
-        bytesPerSecond: Math.min(mirror.upBytesPerSecond ?? 1e9, line.downBytesPerSecond ?? 1e9),
-      };
-      this.nodes.push(
-        new SimNode({
-          clock,
-          network,
-          host,
-          hasher,
-          swarm,
-          draw: seededDraw(drawInt(this.#draw, 2 ** 32)),
-          ways: network.add(host, own, isBehindNat(i, behindNat)),
-          mirror: new MirrorClient(this.mirror, own, {
-            ...(mirrorIsKnown && { known }),
-            hangs: this.#scenario.hanging?.includes(i) ?? false,
-            fails: this.#scenario.mirrorIsAway ?? false,
-          }),
-          zeroFd: this.#zeros.fd,
-          peerId: peerIdOf(this.#draw),
-          uploadLimit: this.#scenario.seeds?.includes(i) ? (this.#scenario.seedLimit ?? 0) : 0,
-        }),
-      );
-    }
+  /** The next node comes up, and is told of some that are there. */
+  #arrive(): void {
+    const there = this.nodes.length;
+    const newcomer = this.#moveIn();
+    const named = new Set<number>();
+    while (named.size < Math.min(this.#scenario.neighbours, there))
+      named.add(drawInt(this.#trackerDraw, there));
+    newcomer.meet(
+      [...named].map((node) => this.nodes[node] as SimNode),
+      INFO_HASH,
+    );
   }
 
   /** A random graph: each node has half of its connections by itself, with those that it can reach or that can reach it. */
@@ -211,9 +236,13 @@ export class World {
       met.add(pair);
       left -= 1;
       const [dialler, dialled] = canReach ? [from, to] : [to, from];
-      this.nodes[dialler]?.meet(this.nodes[dialled] as SimNode, INFO_HASH);
+      this.nodes[dialler]?.meet([this.nodes[dialled] as SimNode], INFO_HASH);
     }
     this.clock.runFor(MEETING_MS);
+  }
+
+  #lookAhead({ node, files }: Errand): void {
+    this.nodes[node]?.lookAhead(files.map((file) => this.#entry(file)));
   }
 
   async #runErrand({ node: index, files }: Errand, at: number): Promise<void> {
