@@ -3,6 +3,7 @@
  * nothing but the end. It shows what it is told; rates are over the last seconds.
  */
 import { formatBytes } from '../lib/format-bytes.ts';
+import { plainText } from '../lib/plain-text.ts';
 import { formatDuration } from '../status/format-duration.ts';
 
 export interface FetchState {
@@ -67,7 +68,7 @@ export class FetchProgress {
   say(sentence: string, event: Readonly<Record<string, unknown>>): void {
     this.end();
     if (this.#json) process.stdout.write(`${JSON.stringify(event)}\n`);
-    else process.stderr.write(`${sentence}\n`);
+    else process.stderr.write(`${plainText(sentence)}\n`);
   }
 
   /** Takes the bar away. */
@@ -99,7 +100,7 @@ export function barOf(state: FetchState, { down, up, secondsLeft }: Rates, width
   const room = width - text.length - 5;
   const bar = sizeBytes > 0 && room >= 20 ? barText(share, Math.min(30, room >> 1)) : '';
   const nameRoom = width - text.length - bar.length - 3;
-  const shown = nameRoom >= 8 ? `${name.slice(0, nameRoom - 1)} ` : '';
+  const shown = nameRoom >= 8 ? `${plainText(name).slice(0, nameRoom - 1)} ` : '';
   return `${shown}${bar}${bar ? ' ' : ''}${text}`.slice(0, width - 1);
 }
 

@@ -3,7 +3,7 @@
  * a progress bar. Decides what X is; how it is fetched is fetch-torrent.ts' and fetch-url.ts'. Exit codes: 0 = it is
  * here, 1 = it isn't, 2 = not understood, 130 = interrupted (the same command goes on where it stopped).
  */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { readSettings } from '../config/read-settings.ts';
 import type { SettingName, Settings } from '../config/settings.ts';
 import { ProtocolError, UsageError } from '../lib/errors.ts';
@@ -14,6 +14,9 @@ import { parseMetainfo } from '../torrent/metainfo.ts';
 import { FetchProgress } from './fetch-progress.ts';
 import { repeatedFlag } from './repeated-flag.ts';
 import { settingArgs, writtenFlags } from './setting-flags.ts';
+
+/** A .torrent is shorter; a .dtorrent is read to say what it is. */
+const MAX_FILE_BYTES = 256 << 20;
 
 /** Those of the daemon's settings that mean the same here. */
 const SHARED: readonly SettingName[] = [
@@ -137,6 +140,9 @@ async function fetchIt(what: string, options: FetchOptions): Promise<number> {
 function readTorrent(path: string) {
   let bytes: Uint8Array;
   try {
+    const stat = statSync(path);
+    if (!stat.isFile()) throw new Error('not a file');
+    if (stat.size > MAX_FILE_BYTES) throw new Error('longer than any torrent');
     bytes = readFileSync(path);
   } catch (cause) {
     throw new Error(`could not read ${path}: ${(cause as Error).message}`, { cause });

@@ -8,6 +8,7 @@ import type { ArgsDef, ParsedArgs } from 'citty';
 import { rawValue } from '../bencode/slice.ts';
 import { ProtocolError } from '../lib/errors.ts';
 import { formatBytes } from '../lib/format-bytes.ts';
+import { plainText } from '../lib/plain-text.ts';
 import { swarmName } from '../torrent/archive-identity.ts';
 import { type Dtorrent, decodeDtorrent, dtorrentInfoHash } from '../torrent/dtorrent.ts';
 import { formatMagnet, isMagnet, parseMagnet } from '../torrent/magnet.ts';
@@ -179,15 +180,15 @@ function ofDtorrent(dtorrent: Dtorrent): Report {
 }
 
 function asTable({ name, rows, files }: Report, isWhole: boolean): string {
-  const lines = [plain(name)];
+  const lines = [plainText(name)];
   for (const [title, values] of rows) {
     for (const [i, value] of values.entries())
-      lines.push(`  ${(i === 0 ? title : '').padEnd(10)} ${plain(value)}`);
+      lines.push(`  ${(i === 0 ? title : '').padEnd(10)} ${plainText(value)}`);
   }
   const shown = isWhole ? files : files.slice(0, FILES_SHOWN);
   if (shown.length > 0) lines.push('');
   for (const { path, sizeBytes } of shown)
-    lines.push(`  ${formatBytes(sizeBytes).padStart(10)}  ${plain(path)}`);
+    lines.push(`  ${formatBytes(sizeBytes).padStart(10)}  ${plainText(path)}`);
   if (files.length > shown.length)
     lines.push(`  … and ${count(files.length - shown.length)} more: --files lists them`);
   return lines.join('\n');
@@ -195,9 +196,4 @@ function asTable({ name, rows, files }: Report, isWhole: boolean): string {
 
 function count(number: number): string {
   return number.toLocaleString('en-US');
-}
-
-/** Without what moves the cursor, changes the direction of writing or can't be seen. */
-function plain(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu, '\ufffd');
 }

@@ -22,6 +22,7 @@ import {
   unlinkSync,
   write,
 } from 'node:fs';
+import { plainText } from '../lib/plain-text.ts';
 import type { Layout, LayoutFile } from './layout.ts';
 import { ResumeJournal } from './resume-journal.ts';
 import type { TorrentStorage } from './storage.ts';
@@ -292,7 +293,7 @@ export class FolderStorage implements TorrentStorage {
       if ((cause as NodeJS.ErrnoException).code === 'ENOENT' && !forWriting) return undefined;
       const reason =
         (cause as NodeJS.ErrnoException).code === 'ELOOP' ? 'it is a link' : (cause as Error).message;
-      throw new Error(`could not fetch to ${path.join('/')}: ${reason}`, { cause });
+      throw new Error(`could not fetch to ${plainText(path.join('/'))}: ${reason}`, { cause });
     }
   }
 
@@ -350,12 +351,12 @@ function moveWithin(folder: string, from: string, to: string, taken: () => Error
 
 function somethingElse({ path }: Pick<LayoutFile, 'path'>): Error {
   return new Error(
-    `could not fetch to ${path.join('/')}: something else is there already; move it, or give another --output`,
+    `could not fetch to ${plainText(path.join('/'))}: something else is there already; move it, or give another --output`,
   );
 }
 
 function notWritten({ path }: Pick<LayoutFile, 'path'>, cause: unknown): Error {
-  return new Error(`could not write ${path.join('/')}: ${(cause as Error).message}`, { cause });
+  return new Error(`could not write ${plainText(path.join('/'))}: ${(cause as Error).message}`, { cause });
 }
 
 function writeAll(fd: number, bytes: Uint8Array, at: number): Promise<void> {
