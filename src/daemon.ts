@@ -4,6 +4,7 @@
  */
 import { Acquirer } from './acquire/acquirer.ts';
 import { Ahead } from './acquire/ahead.ts';
+import { CacheCare } from './acquire/cache-care.ts';
 import type { FlightParts } from './acquire/flight-parts.ts';
 import { Hasher } from './acquire/hasher.ts';
 import { Importer } from './acquire/importer.ts';
@@ -31,6 +32,7 @@ import { ConfigError } from './lib/errors.ts';
 import type { HostPort } from './lib/host-port.ts';
 import { log, setLogLevel } from './lib/log.ts';
 import { quoteRemote } from './lib/quote-remote.ts';
+import type { Sha256 } from './lib/sha256.ts';
 import { Totals } from './metrics/totals.ts';
 import { HttpMirror, userAgentFor } from './mirror/http-mirror.ts';
 import { SourceHosts } from './mirror/source-hosts.ts';
@@ -170,6 +172,10 @@ export async function startDaemon(settings: Settings, sockets: readonly number[]
     landed: (key) => offerWhole(parts, key),
   });
   const stopping = new AbortController();
+  const care = new CacheCare({
+    ...{ store, hasher },
+    refetch: ({ key, name }, signal) => fetchAgain(key, name, { acquirer, catalogue }, signal),
+  });
   stack.defer(() => stopping.abort());
   const lanClients = new LocalNetwork(clock, ownAddresses);
   const clients = new ClientAccess({
@@ -197,6 +203,14 @@ export async function startDaemon(settings: Settings, sockets: readonly number[]
       snapshot: status,
       history,
       events,
+      cache: {
+        list: () => care.list(),
+        get progress() {
+          return care.progress;
+        },
+        verify: () => void care.verify(stopping.signal),
+        prune: (toBytes) => care.prune(toBytes),
+      },
       imports: {
         progress: () => importer.progress,
         start: (directory) =>
@@ -383,6 +397,21 @@ async function fetchIndex(at: Location, entry: Entry, acquirer: Acquirer, store:
   if (!open) throw new Error(`could not keep ${locationName(at)}`);
   setTimeout(() => open[Symbol.dispose](), INDEX_OPEN_MS).unref();
   return pathOf(open.fd);
+}
+
+/** A file that was wrong in the cache, where an index in use still names it: by the name under which it came. */
+async function fetchAgain(
+  key: Sha256,
+  name: string,
+  { acquirer, catalogue }: { readonly acquirer: Acquirer; readonly catalogue: Catalogue },
+  signal: AbortSignal,
+): Promise<void> {
+  const entry = catalogue.byKey(key);
+  const [, host, path] = /^([^/]+)(\/.+)$/.exec(name) ?? [];
+  if (!entry || !host || !path) throw new Error(`no index in use names ${name}`);
+  using content = await acquirer.open(entry, { scheme: 'http', host, path }, signal);
+  for (let have = content.available; have < content.sizeBytes; )
+    have = await content.waitBeyond(have, signal);
 }
 
 /** A path for an open file that other processes of ours can read, wherever the file itself is moved. */

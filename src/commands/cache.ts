@@ -1,7 +1,7 @@
 /**
- * `debtorrent cache import [DIR]`: takes the packages that lie in a folder (apt's own archives) into the cache, by way
- * of the running daemon, or itself where none runs: the cache is one process's at a time. It shows how far it has come
- * on a terminal, and says at the end what became of the files.
+ * `debtorrent cache`: list, verify, prune and export (cache-actions.ts), and import [DIR], which takes the packages that
+ * lie in a folder (apt's own archives) into the cache; by way of the running daemon, or itself where none runs: the cache is
+ * one process's at a time. It shows how far it has come on a terminal, and says at the end what became of the files.
  */
 import { resolve } from 'node:path';
 import type { ArgsDef, ParsedArgs } from 'citty';
@@ -10,8 +10,11 @@ import { SETTINGS } from '../config/settings.ts';
 import { UsageError } from '../lib/errors.ts';
 import { formatBytes } from '../lib/format-bytes.ts';
 import { log } from '../lib/log.ts';
+import { nearest } from '../lib/nearest.ts';
 import { fetchRaw } from '../mirror/fetch-raw.ts';
 import { ADMIN_HEADER } from '../status/routes.ts';
+import { ACTIONS } from './cache-actions.ts';
+import { cacheHere, daemonsCache } from './cache-keeping.ts';
 import { readConfiguration } from './configuration.ts';
 import { importHere } from './import-here.ts';
 import { barOf } from './progress-bar.ts';
@@ -22,12 +25,17 @@ const flagOf = (name: 'cacheDir' | 'stateDir' | 'aptLists' | 'share') => {
 };
 
 export const cacheArgs = {
-  action: { type: 'positional', description: 'import', required: true },
+  action: {
+    type: 'positional',
+    description: `${[...Object.keys(ACTIONS), 'import'].join(', ')}`,
+    required: true,
+  },
   directory: {
     type: 'positional',
-    valueHint: 'DIR',
-    description: 'The folder to import',
-    default: '/var/cache/apt/archives',
+    valueHint: 'WHAT',
+    description:
+      'Of list: a part of the names; of prune: what may be left ("2 GiB"); of export: a file name or SHA-256; of import: the folder (default /var/cache/apt/archives)',
+    required: false,
   },
   url: {
     type: 'string',
@@ -60,11 +68,23 @@ export async function runCache({
   args: Args;
   rawArgs: readonly string[];
 }): Promise<number> {
-  if (args.action !== 'import')
-    throw new UsageError(`cache does not know "${args.action}": it is import; see debtorrent cache --help`);
+  const action = Object.hasOwn(ACTIONS, args.action) ? ACTIONS[args.action] : undefined;
+  if (!action && args.action !== 'import') {
+    const known = [...Object.keys(ACTIONS), 'import'];
+    const near = nearest(args.action, known);
+    const hint = near ? `did you mean ${near}?` : `it is ${known.join(', ')}`;
+    throw new UsageError(`cache does not know "${args.action}": ${hint}; see debtorrent cache --help`);
+  }
   const url = URL.parse('/api/import', args.url);
   if (!url?.protocol.startsWith('http')) throw new UsageError(`--url ${args.url} isn't an http URL`);
-  const directory = resolve(args.directory);
+  if (action) {
+    await using cache =
+      (await daemonsCache(url.origin)) ?? (await cacheHere(readConfiguration(rawArgs).settings));
+    const { outcome, text, code } = await action(cache, args.directory);
+    process.stdout.write(args.json ? `${JSON.stringify(outcome, null, 2)}\n` : text);
+    return code;
+  }
+  const directory = resolve(args.directory ?? '/var/cache/apt/archives');
   const show = shownOnTerminal();
   const outcome =
     (await importByDaemon(url, directory, show)) ??

@@ -10,7 +10,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     },
   },
   cache: {
-    description: 'Take packages that lie here into the cache',
+    description: 'Look at the cache: list, verify, prune, export, import',
     load: async () => {
       const { cacheArgs: args, runCache: run } = await import('./cache.ts');
       return { args, run };

@@ -6,6 +6,7 @@
 import { Hono } from 'hono';
 import { EXPOSITION_TYPE, exposition } from '../metrics/exposition.ts';
 import { ASSETS } from './assets.ts';
+import { addCacheRoutes, type Cache } from './cache-routes.ts';
 import type { Events } from './events.ts';
 import { type ProcessFigures, readMetrics } from './metric-table.ts';
 import { statusPage } from './page.ts';
@@ -43,12 +44,13 @@ export interface StatusParts {
   readonly history?: () => readonly ByteTotals[];
   readonly events?: Pick<Events, 'open'>;
   readonly imports?: Imports;
+  readonly cache?: Cache;
 }
 
 /** What a request that changes something has to carry: no form and no foreign page can. */
 export const ADMIN_HEADER = 'x-debtorrent';
 
-export function statusRoutes({ snapshot, history, events, imports }: StatusParts): Hono<StatusEnv> {
+export function statusRoutes({ snapshot, history, events, imports, cache }: StatusParts): Hono<StatusEnv> {
   const app = new Hono<StatusEnv>();
   app.use(async (c, next) => {
     await next();
@@ -87,6 +89,7 @@ export function statusRoutes({ snapshot, history, events, imports }: StatusParts
     }
     return c.json(imports?.progress() ?? { running: false }, 202);
   });
+  if (cache) addCacheRoutes(app, cache, ADMIN_HEADER);
   app.get('/metrics', (c) => {
     // Whole, whoever asks: there are only numbers in it.
     const text = exposition(readMetrics(snapshot(), processFigures()));

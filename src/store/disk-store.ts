@@ -104,6 +104,13 @@ export class DiskStore implements Store {
   }
 
   open(key: Sha256): OpenFile | undefined {
+    const open = this.look(key);
+    if (open) this.#index.touch(key, this.#clock.wallMs());
+    return open;
+  }
+
+  /** As open(), but no use for LRU. */
+  look(key: Sha256): OpenFile | undefined {
     const file = this.stat(key);
     if (!file) return undefined;
     const fd = this.#tree.open(key, file.sizeBytes);
@@ -111,7 +118,6 @@ export class DiskStore implements Store {
       this.remove(key);
       return undefined;
     }
-    this.#index.touch(key, this.#clock.wallMs());
     this.#opens.set(key, (this.#opens.get(key) ?? 0) + 1);
     let closed = false;
     return {
@@ -221,6 +227,14 @@ export class DiskStore implements Store {
 
   onGone(listener: (key: Sha256) => void): void {
     this.#listeners.push(listener);
+  }
+
+  /** Lets the least recently used go until no more than so many bytes are left; what is open stays. */
+  prune(toBytes: number): void {
+    this.#flush();
+    const order = this.#index.evictionOrder(this.#limitBytes);
+    const tooMuch = this.#index.bytes - toBytes;
+    for (const { key } of chooseEvictions(order, tooMuch, (each) => this.#opens.has(each))) this.remove(key);
   }
 
   /** Other limits from now on; what is too much goes at once. */
