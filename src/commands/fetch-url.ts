@@ -132,7 +132,12 @@ async function ask(url: string, headers: Record<string, string>, options: FetchO
 }
 
 function nameOf(url: string): string {
-  return decodeURIComponent(new URL(url).pathname.split('/').at(-1) ?? '');
+  const name = new URL(url).pathname.split('/').at(-1) ?? '';
+  try {
+    return decodeURIComponent(name);
+  } catch {
+    return name;
+  }
 }
 
 function sizeOf(path: string): number {

@@ -120,6 +120,7 @@ async function fetchIt(what: string, options: FetchOptions): Promise<number> {
   const { fetchTorrent } = await import('./fetch-torrent.ts');
   if (isMagnet(what)) return fetchTorrent({ magnet: understood(() => parseMagnet(what)) }, options);
   if (/^https?:\/\//i.test(what)) {
+    if (!URL.canParse(what)) throw new UsageError(`${what} is not a URL`);
     const { fetchUrl, fetchBytes } = await import('./fetch-url.ts');
     if (!/\.torrent(?:[?#]|$)/i.test(what)) return fetchUrl({ url: what }, options);
     const bytes = await fetchBytes(what, options);

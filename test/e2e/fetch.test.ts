@@ -27,6 +27,7 @@ describe('debtorrent fetch ends with 2 for', () => {
     ['what is nothing', ['Not_A_Thing.torrent']],
     ['a magnet link without an info-hash', ['magnet:?dn=x']],
     ['an option that has no sense', ['hello', '--timeout', 'soon']],
+    ['a URL that is none', ['http://[']],
     ['a web seed that is no URL', ['hello', '--web-seed', 'ftp://example.org/']],
   ])('%s', async (_name, args) => {
     const { code, stdout } = await fetch(...args);
