@@ -1,6 +1,6 @@
 /**
  * Where a flight keeps its bytes until they are a file of the store: in memory while it is one piece (512 KiB at
- * most, not shown to anyone before it is verified), else in a partial file of the store, which is kept with the pieces
+ * most, shown as a whole but for slow mirrors), else in a partial file of the store, which is kept with the pieces
  * that it has when the flight ends before it lands. When the store can't take it (full, read-only), files of a bearable
  * size fly in memory all the same (stand-in-memory.ts): a verified file is served even then.
  */

@@ -3,13 +3,15 @@
  * plan. It decides what a piece is worth (grade), when apt may read it, and what to do when the whole turns out
  * wrong; where bytes come from is decided by plan.ts, whether they are right by the gate (digest = key).
  *
- * Invariants: the last piece waits until the whole SHA-256 holds; a transfer that may hold unproven bytes doesn't
- * carry the mirror's Last-Modified; only what is proven is blamed on a peer; nothing but `#land` writes to the store.
+ * Invariants: the end of the file waits until the whole SHA-256 holds; a transfer that may hold unproven bytes doesn't
+ * carry the mirror's Last-Modified; what was shown isn't replaced by anything else under a reader; only what is proven
+ * is blamed on a peer; nothing but `#land` writes to the store.
  */
 import { type Entry, type Location, locationName } from '../archive/entry.ts';
 import { RefusedError, UnavailableError, WrongFileError } from '../lib/errors.ts';
 import { formatBytes } from '../lib/format-bytes.ts';
 import { isDebugging, log } from '../lib/log.ts';
+import { sha256Of } from '../lib/sha256.ts';
 import type { KeptPiece, PieceGrade } from '../store/store.ts';
 import type { Offer } from '../swarm/offer.ts';
 import type { Seeker, Want } from '../swarm/wants.ts';
@@ -37,9 +39,9 @@ import {
   planFlight,
 } from './plan.ts';
 import { PlanTimer } from './plan-timer.ts';
-import { FROM_MIRROR, FROM_NOBODY, FROM_ROOT, Progress } from './progress.ts';
+import { FROM_MIRROR, FROM_NOBODY, FROM_ROOT, type Origin, Progress } from './progress.ts';
 
-/** apt gives up after 30 s of silence; the mirror is asked for a few bytes when nothing could be shown for this long. */
+/** apt gives up after 30 s of silence: when nothing could be shown for this long, something of the mirror's is. */
 const SILENCE_MS = 8_000;
 /** Without a byte for this long, more peers are asked. */
 const QUIET_MS = 1_000;
@@ -93,6 +95,8 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
   #askedFurtherMs = 0;
   /** All that the mirror gave was the wrong file: it isn't asked again. */
   #mirrorIsWrong = false;
+  /** A reader holds, under the mirror's date, what turned out otherwise: nothing may go on from there under that date. */
+  #isDateVoid = false;
   /** What an earlier flight left is being verified: nothing is asked for meanwhile. */
   #resuming = false;
   /** Our own bytes are being hashed for a judgement. */
@@ -251,7 +255,9 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
 
   arrived(offer: Offer, piece: number, bytes: Uint8Array): void {
     if (this.#state !== 'flying' || this.progress.state[piece] === HAVE) return;
-    const origin = this.pieces.isSingle ? FROM_ROOT : this.#trust.judge(offer, piece, bytes);
+    const origin = this.pieces.isSingle
+      ? this.#judgeWhole(offer, bytes)
+      : this.#trust.judge(offer, piece, bytes);
     if (origin === FROM_NOBODY) {
       this.#offers.failed(offer, piece);
       this.#timer.soon();
@@ -261,12 +267,19 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
     this.#bytesFromPeers += bytes.length;
     this.#mirror.peersBrought(bytes.length);
     this.progress.have(piece, origin);
-    if (this.pieces.isSingle) return this.#check(offer);
+    if (this.pieces.isSingle) return this.#check();
     this.#keep(piece, origin === FROM_ROOT && this.#trust.isSigned ? 'signed' : 'peer');
     this.#sharing.piece(piece);
     const isBusy = staysBusy(offer);
     this.moved(!isBusy);
     if (isBusy) this.#timer.by(this.#parts.clock.nowMs() + PIECES_MS);
+  }
+
+  /** A file of one piece has its key for a hash: who has offered it and gives anything else contradicts itself. */
+  #judgeWhole({ peer }: Offer, bytes: Uint8Array): Origin {
+    if (sha256Of(bytes) === this.entry.key) return FROM_ROOT;
+    this.#parts.swarms.ban(peer, 'bytes that contradict the hash it stated');
+    return FROM_NOBODY;
   }
 
   // ---- of what bytes are worth (FlightTrustHost) ----
@@ -341,8 +354,7 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
   /** A piece is here: should we end before the file is whole, it needn't be fetched again. */
   #keep(piece: number, grade: PieceGrade): void {
     const hash = this.#trust.hashOf(piece);
-    const dateMs = this.#mirrorIsWrong ? undefined : this.#mirror.dateMs;
-    if (hash) this.#bytes.kept.note(piece, hash, grade, dateMs);
+    if (hash) this.#bytes.kept.note(piece, hash, grade, this.#mirrorDateMs);
   }
 
   // ---- planning ----
@@ -452,15 +464,20 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
   }
 
   /**
-   * What peers gave may not be shown yet, and apt is about to lose patience: the mirror gives a few bytes to show. They
+   * What is here may not be shown yet, and apt is about to lose patience. Of a last piece (a small file is nothing else)
+   * that the mirror is slow to bring, what it has brought is shown. Elsewhere the mirror gives a few bytes to show: they
    * are few, as each node of a crowd has to ask for them by itself.
    */
   #keepAptPatient(): void {
     const { progress, pieces } = this;
     const from = progress.available;
     const piece = Math.floor(from / pieces.pieceLength);
-    if (this.#readers.size === 0 || piece >= pieces.count - 1 || !this.#mirror.usable) return;
+    if (this.#readers.size === 0 || !this.#mirror.usable) return;
     if (this.#parts.clock.nowMs() - this.#visibleMs < SILENCE_MS) return;
+    if (piece >= pieces.count - 1) {
+      progress.showLast();
+      return this.#wakeReaders();
+    }
     const to = Math.min(from + PEEK_BYTES, (piece + 1) * pieces.pieceLength);
     this.#mirror.peek(from, to, (bytes) => this.#peeked(from, bytes));
   }
@@ -543,6 +560,7 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
   }
 
   write(offset: number, bytes: Uint8Array): boolean {
+    this.#guardShown(offset, bytes);
     try {
       this.#bytes.write(offset, bytes);
       return true;
@@ -550,6 +568,16 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
       this.#fail(cause instanceof Error ? cause : new Error(String(cause)));
       return false;
     }
+  }
+
+  /** Readers that have seen something else than what is written now are cut. A piece that broke off is written again. */
+  #guardShown(offset: number, bytes: Uint8Array): void {
+    const shown = Math.min(bytes.length, this.progress.available - offset);
+    if (shown <= 0 || sameBytes(this.#bytes.read(offset, shown), bytes.subarray(0, shown))) return;
+    this.#isDateVoid ||= this.promised;
+    this.promised = false;
+    this.#cutReaders();
+    this.#trust.follow();
   }
 
   takeBack(piece: number): void {
@@ -580,8 +608,8 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
 
   // ---- the gate ----
 
-  /** All bytes are here: does the whole hold? `giver` gave the only piece. */
-  #check(giver?: Offer): void {
+  /** All bytes are here: does the whole hold? */
+  #check(): void {
     if (this.#state !== 'flying') return;
     this.#state = 'checking';
     this.#timer.clear();
@@ -590,7 +618,7 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
       (digest) => {
         if (this.#state !== 'checking') return;
         if (digest === this.entry.key) this.#land();
-        else this.#wrong(giver);
+        else this.#wrong();
       },
       (error) =>
         this.#fail(new UnavailableError(`could not check ${this.name}: ${String(error)}`, { cause: error })),
@@ -603,7 +631,7 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
     this.#orphan?.();
     this.#sharing.stop();
     const layer = this.#trust.provenLayer();
-    const lastModifiedMs = this.#mirrorIsWrong ? undefined : this.#mirror.dateMs;
+    const lastModifiedMs = this.#mirrorDateMs;
     this.#landedMs = landFile(this.#parts, {
       entry,
       at: this.at,
@@ -631,12 +659,9 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
   }
 
   /** The whole SHA-256 doesn't hold: what is least trusted is fetched anew, readers that may have seen it are cut. */
-  #wrong(giver: Offer | undefined): void {
+  #wrong(): void {
     this.#sharing.takeBack();
     let dropped = this.#trust.wrongWhole(this.#bytes.kept.resumed);
-    // One piece, one giver: it alone contradicts the key that it claimed to have.
-    if (giver && this.pieces.isSingle)
-      this.#parts.swarms.ban(giver.peer, 'bytes that contradict the hash it stated');
     if (dropped.length === 0) dropped = this.#doubtMirror();
     if (dropped.length === 0 || this.#trust.wrongs > MAX_WRONGS) {
       this.#bytes.kept.discard();
@@ -710,9 +735,16 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
 
   // ---- dates ----
 
-  /** True while bytes may be among what apt reads that only a peer's word stands for. */
+  get #mirrorDateMs(): number | undefined {
+    return this.#mirrorIsWrong || this.#isDateVoid ? undefined : this.#mirror.dateMs;
+  }
+
+  /**
+   * True while bytes may be among what apt reads that only a peer's word stands for. A small file that is shown before
+   * it is whole counts for that, too: who comes back for the rest of it is better served with all, and at once.
+   */
   #unproven(): boolean {
-    if (this.#state === 'landed' || this.pieces.isSingle || this.#trust.isSigned) return false;
+    if (this.#state === 'landed' || this.#trust.isSigned) return false;
     return !this.promised;
   }
 
@@ -721,8 +753,8 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
     const couldBePeers = this.entry.swarms.length > 0 && this.#parts.swarms.hasPeers;
     const fromPeers = this.#bytesFromPeers > 0 || this.#bytes.kept.fromPeers;
     const onlyMirror = !couldBePeers && !fromPeers && !this.progress.rootReleased;
-    const dateMs = this.#mirrorIsWrong ? undefined : this.#mirror.dateMs;
-    if (dateMs !== undefined && onlyMirror) this.promised = true;
+    const dateMs = this.#mirrorDateMs;
+    if (dateMs !== undefined && onlyMirror && !this.pieces.isSingle) this.promised = true;
     const known = dateMs ?? Math.floor(this.#startedWallMs / 1000) * 1000;
     return this.#unproven() ? known - 1000 : known;
   }

@@ -1,7 +1,8 @@
 /**
  * What a flight has: the state of every piece, whose word it rests on, and how far apt may read. Pure bookkeeping:
  * no bytes, no sources. Invariants: `available` never falls within one generation; the last piece is available only
- * once the whole SHA-256 holds.
+ * once the whole SHA-256 holds, or, where apt would lose patience, as far as the mirror's stream has brought it, but for
+ * the last byte: what isn't proven is never complete.
  */
 import type { Pieces } from '../torrent/pieces.ts';
 import { ASKED, HAVE, MISSING } from './plan.ts';
@@ -29,6 +30,7 @@ export class Progress {
   /** The mirror is streaming this piece and has come this far in the file. */
   #mirrorPiece = -1;
   #mirrorTo = 0;
+  #showsLast = false;
   #head = 0;
   #available = 0;
 
@@ -115,6 +117,12 @@ export class Progress {
     this.#advance();
   }
 
+  /** Nothing else can be shown: what the mirror's stream has brought of the last piece may be, all but its last byte. */
+  showLast(): void {
+    this.#showsLast = true;
+    this.#advance();
+  }
+
   wholeVerified(): void {
     this.verified = true;
     this.#available = this.pieces.sizeBytes;
@@ -124,6 +132,7 @@ export class Progress {
   newGeneration(): void {
     this.#available = 0;
     this.#rootReleased = false;
+    this.#showsLast = false;
     this.#advance();
   }
 
@@ -134,9 +143,10 @@ export class Progress {
     let piece = Math.min(last, Math.floor(this.#available / pieces.pieceLength));
     while (piece < last && this.state[piece] === HAVE && this.#released(piece)) piece += 1;
     let to = piece * pieces.pieceLength;
-    if (piece < last && piece === this.#mirrorPiece && this.state[piece] !== HAVE)
+    const mayGrow = piece < last || this.#showsLast;
+    if (mayGrow && piece === this.#mirrorPiece && this.state[piece] !== HAVE)
       to = Math.max(to, this.#mirrorTo);
-    this.#available = Math.max(this.#available, Math.min(to, last * pieces.pieceLength));
+    this.#available = Math.max(this.#available, Math.min(to, pieces.sizeBytes - 1));
   }
 
   #released(piece: number): boolean {

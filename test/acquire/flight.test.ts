@@ -73,6 +73,71 @@ describe('a flight with the mirror only', () => {
     expect(error.message).toContain('does not match the index');
   });
 
+  test('a small file from a slow mirror: before apt loses patience what has come is shown, under its own date', async () => {
+    await using world = new World();
+    const a = world.node('10.0.0.1');
+    a.mirror.bytesPerSecond = 5_000;
+    a.mirror.chunkBytes = 1_000;
+    const file = poolFile(200_000);
+    a.offersAtMirror(file);
+    const opening = a.open(file);
+    await world.clock.run(7_000);
+    expect(await Promise.race([opening, 'nothing'])).toBe('nothing');
+    await world.clock.run(3_000);
+    using content = await world.until(opening);
+    expect(content.available).toBeWithin(40_000, 60_000);
+    expect(content.etag).toBeUndefined();
+    expect(content.lastModifiedMs).toBe(Date.parse(a.mirror.lastModified as string) - 1_000);
+    expect(await world.until(readAll(content))).toEqual(file.bytes);
+    expect(a.mirror.requests).toHaveLength(1);
+    using whole = await world.until(a.open(file));
+    expect(whole.lastModifiedMs).toBe(Date.parse(a.mirror.lastModified as string));
+  });
+
+  test('a small file from a quick mirror is shown only as a whole, under the mirror’s date', async () => {
+    await using world = new World();
+    const a = world.node('10.0.0.1');
+    const file = poolFile(200_000);
+    a.offersAtMirror(file);
+    using content = await world.until(a.open(file));
+    expect(content.available).toBe(200_000);
+    expect(content.lastModifiedMs).toBe(Date.parse(a.mirror.lastModified as string));
+  });
+
+  test('wrong bytes of a small file from a slow mirror: its end is never shown', async () => {
+    await using world = new World();
+    const a = world.node('10.0.0.1');
+    a.mirror.bytesPerSecond = 5_000;
+    a.mirror.chunkBytes = 1_000;
+    const file = poolFile(100_000);
+    a.mirror.files.set(file.at.host + file.at.path, new Uint8Array(100_000));
+    using content = await world.until(a.open(file));
+    let most = 0;
+    const watch = async () => {
+      const { signal } = new AbortController();
+      for (;;) most = await content.waitBeyond(most, signal);
+    };
+    expect(await world.until(errorOf(watch()))).toBeInstanceOf(WrongFileError);
+    expect(most).toBe(99_000);
+    expect(a.landed).toEqual([]);
+  });
+
+  test('a slow transfer of a small file that breaks off is begun anew, and shows nothing twice', async () => {
+    await using world = new World();
+    const a = world.node('10.0.0.1');
+    a.mirror.bytesPerSecond = 5_000;
+    a.mirror.chunkBytes = 1_000;
+    a.mirror.cutAfterBytes = 60_000;
+    a.mirror.ignoresRange = true;
+    const file = poolFile(100_000);
+    a.offersAtMirror(file);
+    using content = await world.until(a.open(file));
+    await world.clock.run(20_000);
+    expect(content.available).toBe(60_000);
+    a.mirror.cutAfterBytes = Number.POSITIVE_INFINITY;
+    expect(await world.until(readAll(content))).toEqual(file.bytes);
+  });
+
   test('404 of the mirror is what the reader gets', async () => {
     await using world = new World();
     const a = world.node('10.0.0.1');

@@ -61,6 +61,28 @@ describe('a peer that gives wrong bytes', () => {
     expect(node.swarms.banned()[0]?.reason).toContain('contradict the hash');
   });
 
+  test('of a file of one piece that a slow mirror is showing already: the reader notices nothing', async () => {
+    await using world = new World();
+    const file = poolFile(100 * KIB);
+    const node = world.node('10.0.0.1', { latencyMs: 1 });
+    node.offersAtMirror(file);
+    node.mirror.bytesPerSecond = 5_000;
+    node.mirror.chunkBytes = 1_000;
+    using content = await world.until(node.open(file));
+    const { available } = content;
+    expect(available).toBeWithin(30_000, 60_000);
+    const liar = new GivingPeer(world.network, '10.0.0.9', file, { bytes: spoilt(file, 5) });
+    meet(node, liar);
+    // It stalls, so that peers are asked.
+    node.mirror.hangsMs = 6_000;
+    node.mirror.cutAfterBytes = 0;
+    await world.clock.run(4_000);
+    expect(bannedBy(node)).toEqual([liar.host]);
+    expect(content.read(0, available)).toEqual(file.bytes.subarray(0, available));
+    node.mirror.cutAfterBytes = Number.POSITIVE_INFINITY;
+    expect(await world.until(readAll(content))).toEqual(file.bytes);
+  });
+
   test('under the right root is banned at the first piece; the reader notices nothing', async () => {
     await using world = new World();
     const file = poolFile(3 * MIB);
@@ -295,6 +317,28 @@ describe('two trees', () => {
 });
 
 describe('a mirror that gives the wrong file', () => {
+  test('slowly, and it is shown already: who has seen it is cut when a peer gives the right one, and begins anew', async () => {
+    await using world = new World();
+    const file = poolFile(100 * KIB);
+    const node = world.node('10.0.0.1', { latencyMs: 1 });
+    node.offersAtMirror({ ...file, bytes: spoilt(file, 10) });
+    node.mirror.bytesPerSecond = 5_000;
+    node.mirror.chunkBytes = 1_000;
+    using content = await world.until(node.open(file));
+    expect(content.available).toBeGreaterThan(10);
+    const seenDateMs = content.lastModifiedMs;
+    const honest = new GivingPeer(world.network, '10.0.0.9', file, { bytes: file.bytes });
+    meet(node, honest);
+    node.mirror.dead = true;
+    node.mirror.cutAfterBytes = 0;
+    expect(await world.until(errorOf(readAll(content)))).toBeInstanceOf(UnavailableError);
+    expect(content.available).toBeLessThan(file.bytes.length);
+    using again = await world.until(node.open(file));
+    expect(again.lastModifiedMs).not.toBe(seenDateMs);
+    expect(await world.until(readAll(again))).toEqual(file.bytes);
+    expect(bannedBy(node)).toEqual([]);
+  });
+
   test('is not believed where peers have the right one; nobody is banned', async () => {
     await using world = new World();
     const file = poolFile(3 * MIB);

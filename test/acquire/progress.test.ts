@@ -54,6 +54,35 @@ describe('Progress', () => {
     expect(progress.available).toBe(1000);
   });
 
+  test('showLast() lets apt read of the mirror’s last piece as far as it has come, never all of it', () => {
+    const progress = fresh();
+    for (const piece of [0, 1, 2, 3, 4]) progress.have(piece, FROM_MIRROR);
+    progress.mirrorAt(5, SIZE - 60);
+    progress.showLast();
+    expect(progress.available).toBe(SIZE - 60);
+    progress.mirrorAt(5, SIZE);
+    expect(progress.available).toBe(SIZE - 1);
+    progress.have(5, FROM_MIRROR);
+    expect(progress.available).toBe(SIZE - 1);
+    progress.newGeneration();
+    expect(progress.available).toBe(5 * PIECE);
+    progress.wholeVerified();
+    expect(progress.available).toBe(SIZE);
+  });
+
+  test('showLast() shows nothing of a last piece that a peer gave, or while pieces before it wait for proof', () => {
+    const small = new Progress(new Pieces(1000));
+    small.showLast();
+    small.have(0, FROM_ROOT);
+    expect(small.available).toBe(0);
+    const progress = fresh();
+    for (const piece of [0, 1, 2, 3]) progress.have(piece, FROM_MIRROR);
+    progress.have(4, FROM_HEARSAY);
+    progress.showLast();
+    progress.mirrorAt(5, SIZE - 60);
+    expect(progress.available).toBe(4 * PIECE);
+  });
+
   test('pieces under a root are shown when the root is released, hearsay never before the whole', () => {
     const progress = fresh();
     progress.have(0, FROM_ROOT);
