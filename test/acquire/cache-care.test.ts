@@ -3,6 +3,7 @@ import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CacheCare } from '../../src/acquire/cache-care.ts';
 import { Hasher } from '../../src/acquire/hasher.ts';
+import { systemClock } from '../../src/lib/clock.ts';
 import { DiskStore } from '../../src/store/disk-store.ts';
 import type { StoredFile } from '../../src/store/store.ts';
 import { tempDir } from '../fixtures/temp-dir.ts';
@@ -15,7 +16,10 @@ async function scene(
   use: (parts: { store: DiskStore; hasher: Hasher; keys: readonly string[] }) => Promise<void>,
 ) {
   using dir = tempDir('care');
-  await using store = new DiskStore({ cacheDir: dir.path });
+  // Each is used at another moment, though they come within one millisecond.
+  let wallMs = 1000;
+  const clock = { ...systemClock, wallMs: () => (wallMs += 1000) };
+  await using store = new DiskStore({ cacheDir: dir.path, clock });
   await using hasher = new Hasher();
   const keys: string[] = [];
   for (const seed of [1, 2, 3])
