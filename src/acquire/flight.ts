@@ -1,7 +1,8 @@
 /**
  * One file on its way: every event that concerns it, single-threaded, each answered by one small step and a fresh
  * plan. It decides what a piece is worth (grade), when apt may read it, and what to do when the whole turns out
- * wrong; where bytes come from is decided by plan.ts, whether they are right by the gate (digest = key).
+ * wrong; where bytes come from is decided by plan.ts (from what flight-view.ts gathers), whether they are right by the
+ * gate (digest = key).
  *
  * Invariants: the end of the file waits until the whole SHA-256 holds; a transfer that may hold unproven bytes doesn't
  * carry the mirror's Last-Modified; what was shown isn't replaced by anything else under a reader; only what is proven
@@ -16,9 +17,8 @@ import type { KeptPiece, PieceGrade } from '../store/store.ts';
 import type { Offer } from '../swarm/offer.ts';
 import type { Seeker, Want } from '../swarm/wants.ts';
 import { Pieces } from '../torrent/pieces.ts';
-import { answersUntilMs } from './answer-wait.ts';
 import type { Content } from './content.ts';
-import { ASSUMED_RATE, Crowd } from './crowd.ts';
+import { Crowd } from './crowd.ts';
 import { explain } from './explain.ts';
 import { type FlightBytes, openFlightBytes } from './flight-bytes.ts';
 import { FlightMirror, type FlightMirrorHost } from './flight-mirror.ts';
@@ -27,17 +27,10 @@ import type { FlightParts } from './flight-parts.ts';
 import { FlightReader } from './flight-reader.ts';
 import { FlightSharing } from './flight-sharing.ts';
 import { FlightTrust, type FlightTrustHost } from './flight-trust.ts';
+import { viewFlight } from './flight-view.ts';
 import { landFile, provenLayer } from './landing.ts';
 import type { MirrorLine } from './mirror-lines.ts';
-import {
-  ASKED,
-  type Decision,
-  type FlightView,
-  HAVE,
-  type MirrorView,
-  NO_SOURCE,
-  planFlight,
-} from './plan.ts';
+import { ASKED, type Decision, type FlightView, HAVE, NO_SOURCE, planFlight } from './plan.ts';
 import { PlanTimer } from './plan-timer.ts';
 import { FROM_MIRROR, FROM_NOBODY, FROM_ROOT, type Origin, Progress } from './progress.ts';
 
@@ -385,70 +378,22 @@ export class Flight implements Seeker, FlightMirrorHost, FlightTrustHost {
   }
 
   #view(): FlightView {
-    const { clock, draw, swarms } = this.#parts;
-    const nowMs = clock.nowMs();
-    const mirror = this.#mirror.view(nowMs);
-    const expectedMs = mirror.latencyMs + (this.entry.sizeBytes / mirror.bytesPerSecond) * 1000;
-    let untilMs = this.#want && swarms.answersUntilMs(this.#want);
-    if (untilMs !== undefined) untilMs = this.#patientUntilMs(untilMs, mirror, expectedMs);
-    // A layer on its way is an answer on its way.
-    const { layerUntilMs } = this.#trust;
-    if (layerUntilMs !== undefined) untilMs = Math.max(untilMs ?? 0, layerUntilMs);
-    return {
-      nowMs,
-      draw,
-      answersUntilMs: untilMs,
-      sizeBytes: this.entry.sizeBytes,
-      pieceLength: this.pieces.pieceLength,
-      pieces: this.progress.state,
-      askedOf: this.progress.askedOf,
-      head: this.progress.head,
-      haveBytes: this.progress.haveBytes,
-      quietMs: nowMs - this.#movedMs,
-      shown: this.progress.rootReleased,
-      // A transfer that carries the mirror's date takes nothing unproven while the mirror works.
-      offers:
-        (this.promised || this.#trust.isMisled) && mirror.usable && !this.#trust.isSigned
-          ? []
-          : this.#offers.views(mirror.usable),
-      mirror,
-      share: this.#shareOf(mirror),
-    };
-  }
-
-  /** Until when answers that are due by `dueMs` are worth waiting for. */
-  #patientUntilMs(dueMs: number, { isBusy = false }: MirrorView, mirrorMs: number): number {
-    const { crowd } = this;
-    const { swarms } = this.#parts;
-    const likely: { latencyMs: number; wholeMs: number }[] = [];
-    for (const peer of this.#want ? swarms.likely(this.#want) : []) {
-      const { latencyMs } = peer;
-      const bytesMs = (this.entry.sizeBytes * 1000) / Math.max(peer.bytesPerSecond() ?? ASSUMED_RATE, 1);
-      likely.push({ latencyMs, wholeMs: 2 * latencyMs + bytesMs });
-    }
-    const isWide = crowd?.isWide ?? false;
-    const isDialling = this.#want?.asked.size === 0;
-    const isNear = this.#want?.unanswered.keys().some((peer) => peer.trusted) ?? false;
-    const startedMs = this.#startedMs;
-    return answersUntilMs({ startedMs, dueMs, mirrorMs, isBusy, isDialling, isNear, likely, isWide });
-  }
-
-  /** How the mirror is divided, when others look for the same file. */
-  #shareOf({ latencyMs, bytesPerSecond, isBusy = false }: MirrorView): FlightView['share'] {
-    const { crowd } = this;
-    if (!crowd || this.promised || crowd.isEmpty) return undefined;
-    const mirrorMs = latencyMs + ((this.entry.sizeBytes - this.progress.haveBytes) / bytesPerSecond) * 1000;
-    const { sizeBytes, pieceLength, count: pieceCount } = this.pieces;
-    const startedMs = this.#startedMs;
-    const movedMs = this.#movedMs;
-    const { isWide } = crowd;
-    const view = { mirrorMs, isBusy, isWide, startedMs, movedMs, sizeBytes, pieceLength, pieceCount };
-    if (pieceCount === 1) this.#mirror.tellClaim();
-    else {
-      const needed = (piece: number) => this.progress.state[piece] !== HAVE;
-      this.#mirror.shorten((run) => crowd.limit({ ...view, needed }, run));
-    }
-    return (needed) => crowd.share({ ...view, needed });
+    return viewFlight(
+      {
+        entry: this.entry,
+        pieces: this.pieces,
+        progress: this.progress,
+        crowd: this.crowd,
+        promised: this.promised,
+        startedMs: this.#startedMs,
+        movedMs: this.#movedMs,
+        want: this.#want,
+        mirror: this.#mirror,
+        offers: this.#offers,
+        trust: this.#trust,
+      },
+      this.#parts,
+    );
   }
 
   /** A piece that only the mirror can settle: two trees differ there, and one of them is false. */
