@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { expectRight, testArchive } from '../fixtures/archive.ts';
 import { DEBTORRENT } from '../fixtures/daemon.ts';
 import { runWell } from '../fixtures/run.ts';
-import { connected, expectPoolUntouched, Scene } from '../fixtures/scene.ts';
+import { connected, expectPoolGaveNothing, leavePoolUnanswered, Scene } from '../fixtures/scene.ts';
 import { SignedRepository } from '../fixtures/signed-repository.ts';
 import { tempDir } from '../fixtures/temp-dir.ts';
 import { TrackerProcess } from '../fixtures/tracker.ts';
@@ -44,7 +44,7 @@ test('nodes find the .dtorrent that the signed Release lists, and meet at its tr
   const second = await scene.daemon();
   const client = await scene.apt(second);
   await connected(second);
-  scene.mirror.clearLog();
+  leavePoolUnanswered(scene);
   expectRight(archive, await client.download(['medium']), ['medium']);
-  expectPoolUntouched(scene, second);
+  expectPoolGaveNothing(scene, second);
 });

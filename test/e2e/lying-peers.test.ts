@@ -2,7 +2,7 @@
 import { expect, test } from 'bun:test';
 import { expectRight, QUICK, SINGLE_PIECE } from '../fixtures/archive.ts';
 import { eventually } from '../fixtures/eventually.ts';
-import { connected, expectPoolUntouched, Scene } from '../fixtures/scene.ts';
+import { connected, expectPoolGaveNothing, leavePoolUnanswered, Scene } from '../fixtures/scene.ts';
 
 const hostOf = ({ address }: { readonly address: string }) => address.replace(/:\d+$/, '');
 
@@ -12,8 +12,9 @@ test('the scripted peer is believed when it is honest: all comes from it', async
   const daemon = await scene.daemon({ peers: [peer.address] });
   const client = await scene.apt(daemon);
   await connected(daemon);
+  leavePoolUnanswered(scene);
   expectRight(scene.archive, await client.download(QUICK), QUICK);
-  expectPoolUntouched(scene, daemon);
+  expectPoolGaveNothing(scene, daemon);
   expect((await daemon.status()).banned).toEqual([]);
 });
 

@@ -19,7 +19,7 @@ import { ALL, bytesOf, expectRight, QUICK, testArchive } from '../fixtures/archi
 import { DEBTORRENT } from '../fixtures/daemon.ts';
 import { eventually } from '../fixtures/eventually.ts';
 import { run } from '../fixtures/run.ts';
-import { connected, expectPoolUntouched, Scene } from '../fixtures/scene.ts';
+import { connected, expectPoolGaveNothing, leavePoolUnanswered, Scene } from '../fixtures/scene.ts';
 import { SeedProcess, type SeedProcessOptions } from '../fixtures/seed-process.ts';
 import type { SignedRepository } from '../fixtures/signed-repository.ts';
 import { SignedRepository as Repository } from '../fixtures/signed-repository.ts';
@@ -71,9 +71,9 @@ describe('debtorrent seed', () => {
     const before = listing(tree);
     const its = await seed(scene, tree);
     const { daemon, client } = await nodeOf(scene, its);
-    scene.mirror.clearLog();
+    leavePoolUnanswered(scene);
     expectRight(scene.archive, await client.download(ALL), ALL);
-    expectPoolUntouched(scene, daemon);
+    expectPoolGaveNothing(scene, daemon);
     expect((await daemon.status()).bytes.fromPeers).toBeGreaterThanOrEqual(bytesOf(scene.archive, ALL));
     const status = await its.status();
     expect(status.bytes.uploaded).toBeGreaterThanOrEqual(bytesOf(scene.archive, ALL));
@@ -91,9 +91,9 @@ describe('debtorrent seed', () => {
     expect(status.store).toMatchObject({ files, bytes });
     expect(status.seed.hashedFiles).toBe(0);
     const { daemon, client } = await nodeOf(scene, its);
-    scene.mirror.clearLog();
+    leavePoolUnanswered(scene);
     expectRight(scene.archive, await client.download(QUICK), QUICK);
-    expectPoolUntouched(scene, daemon);
+    expectPoolGaveNothing(scene, daemon);
   });
 
   test('a file that is not what its index says is never given, and named once', async () => {
@@ -153,9 +153,9 @@ describe('debtorrent seed', () => {
       );
     });
     const { daemon, client } = await nodeOf(scene, its);
-    scene.mirror.clearLog();
+    leavePoolUnanswered(scene);
     expectRight(archive, await client.download(['stays', 'changes']), ['stays', 'changes']);
-    expectPoolUntouched(scene, daemon);
+    expectPoolGaveNothing(scene, daemon);
 
     const withOld = (await its.look()).store.files;
     rmSync(join(tree, old.path));

@@ -9,7 +9,14 @@ import { dirname, join } from 'node:path';
 import { type Daemon, DEBTORRENT } from '../fixtures/daemon.ts';
 import { makePatient } from '../fixtures/patient-probe.ts';
 import { type Ran, run, runWell } from '../fixtures/run.ts';
-import { connected, expectPoolUntouched, inSwarm, Scene } from '../fixtures/scene.ts';
+import {
+  connected,
+  expectPoolGaveNothing,
+  expectPoolUntouched,
+  inSwarm,
+  leavePoolUnanswered,
+  Scene,
+} from '../fixtures/scene.ts';
 import { type PackageSpec, SignedRepository } from '../fixtures/signed-repository.ts';
 import { tempDir } from '../fixtures/temp-dir.ts';
 
@@ -95,9 +102,9 @@ test('finds the daemon by the probe, which it asks without a URI; what one node 
   await scene.apt(second);
   await inSwarm(scene, second);
   await connected(second);
-  scene.mirror.clearLog();
+  leavePoolUnanswered(scene);
   expectMade(scene, await debootstrap(scene, scene.mirror.url, await withProbe(scene, second)));
-  expectPoolUntouched(scene, second);
+  expectPoolGaveNothing(scene, second);
   expect((await second.status()).bytes.fromPeers).toBeGreaterThan(3_000_000);
 });
 
