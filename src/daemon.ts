@@ -23,6 +23,7 @@ import { beFound } from './daemon/be-found.ts';
 import { limitsOf } from './daemon/disk-limits.ts';
 import { makeDirectory } from './daemon/make-directory.ts';
 import { ownAddresses } from './daemon/own-addresses.ts';
+import { readTorrents } from './daemon/read-torrents.ts';
 import { releaseStatus } from './daemon/release-status.ts';
 import { LiveSettings, type Reloaded } from './daemon/reload.ts';
 import { SwarmSide } from './daemon/swarm-side.ts';
@@ -74,6 +75,7 @@ export async function startDaemon(settings: Settings, sockets: readonly number[]
   const clock = systemClock;
   const startedMs = clock.nowMs();
   const foundAt = settings.findable;
+  const given = readTorrents(settings.torrents);
   for (const listen of listensOf(settings)) checkListen(listen, settings.allowClient);
   makeDirectory(settings.cacheDir, '--cache-dir');
   makeDirectory(settings.stateDir, '--state-dir');
@@ -91,13 +93,14 @@ export async function startDaemon(settings: Settings, sockets: readonly number[]
   const library = new Library(store, (fd, pieces) => hasher.layer(fd, pieces));
   const swarmSide = stack.use(
     new SwarmSide({
-      ...{ settings, version: VERSION, clock, totals, library },
+      ...{ settings, version: VERSION, clock, totals, library, store },
+      torrents: given.standard,
       // Late: the catalogue is made below.
       isSecurity: (key) => catalogue.isSecurity(key),
     }),
   );
   const { swarms, downloadBucket } = swarmSide;
-  store.onGone((key) => swarms.fileGone(key));
+  store.onGone((key) => swarmSide.fileGone(key));
 
   const catalogue = stack.use(
     new Catalogue({
@@ -120,7 +123,10 @@ export async function startDaemon(settings: Settings, sockets: readonly number[]
     downloadBucket,
     draw: Math.random,
     fromMirror: (bytes) => totals.add('fromMirror', bytes),
-    landed: (entry, at) => takeIndex(entry, at, catalogue, store),
+    landed: (entry, at) => {
+      takeIndex(entry, at, catalogue, store);
+      swarmSide.fileCame(entry.key);
+    },
   };
   const acquirer = stack.use(new Acquirer(parts));
   const refresh = new Refresh({
@@ -138,7 +144,7 @@ export async function startDaemon(settings: Settings, sockets: readonly number[]
       changed: () => archives.signedChanged(),
     }),
   );
-  const archives = new Archives(catalogue, settings, signed);
+  const archives = new Archives(catalogue, settings, given.dtorrents, signed);
   const { listed } = archives;
   let lists: AptLists | undefined;
   const { peers, ...swarmParts } = swarmSide.statusParts(archives);
@@ -169,7 +175,10 @@ export async function startDaemon(settings: Settings, sockets: readonly number[]
     store,
     hasher,
     byKey: (key) => catalogue.byKey(key),
-    landed: (key) => offerWhole(parts, key),
+    landed: (key) => {
+      offerWhole(parts, key);
+      swarmSide.fileCame(key);
+    },
   });
   const stopping = new AbortController();
   const care = new CacheCare({

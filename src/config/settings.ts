@@ -232,7 +232,8 @@ export const SETTINGS: { readonly [N in SettingName]: SettingSpec<Settings[N]> }
     flag: 'torrent',
     kind: 'list',
     valueHint: 'FILE',
-    description: 'A .dtorrent whose archive to take part in (repeatable)',
+    description:
+      'A .dtorrent whose archive to take part in, or a .torrent to give out of the cache (repeatable)',
     initial: [],
     parse: text,
     expects: 'a file',

@@ -10,9 +10,8 @@ import type { TrackerList } from '../discovery/tracker-client.ts';
 import { type ArchiveIdentity, swarmInfoHash } from '../torrent/archive-identity.ts';
 import type { Dtorrent } from '../torrent/dtorrent.ts';
 import { trackersOf } from './meeting-places.ts';
-import { readDtorrent } from './read-dtorrent.ts';
 
-type Chosen = Pick<Settings, 'torrents' | 'privacy' | 'dhtBootstrap'>;
+type Chosen = Pick<Settings, 'privacy' | 'dhtBootstrap'>;
 
 export class Archives {
   /** What the .dtorrents list. */
@@ -24,12 +23,16 @@ export class Archives {
   readonly #signed: Pick<SignedLists, 'trackers'> | undefined;
   readonly #listeners = new Set<() => void>();
 
-  /** Throws ConfigError for a .dtorrent that can't be read. */
-  constructor(catalogue: Catalogue, settings: Chosen, signed?: Pick<SignedLists, 'trackers'>) {
+  constructor(
+    catalogue: Catalogue,
+    settings: Chosen,
+    dtorrents: readonly Dtorrent[],
+    signed?: Pick<SignedLists, 'trackers'>,
+  ) {
     this.#signed = signed;
     this.#catalogue = catalogue;
     this.#settings = settings;
-    this.#dtorrents = settings.torrents.map(readDtorrent);
+    this.#dtorrents = dtorrents;
     for (const dtorrent of this.#dtorrents) this.listed.add(dtorrent);
   }
 

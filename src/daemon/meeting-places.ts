@@ -40,11 +40,18 @@ export function listenForPeers(swarms: Swarms, { peerListen }: Settings): HostPo
   }
 }
 
+/** Who is told of peers, and how many there are already. */
+export interface Meeting {
+  heard(infoHash: string, addresses: readonly HostPort[], isNew: boolean): void;
+  foundInDht(infoHash: string, addresses: readonly HostPort[]): void;
+  peersIn(infoHash: string): number;
+}
+
 /** None where the operator doesn't want it. */
 export function openLsd(
   settings: Settings,
   { host, port }: HostPort,
-  swarms: Swarms,
+  swarms: Meeting,
   clock: Clock,
 ): Lsd | undefined {
   if (!settings.lan) return undefined;
@@ -57,7 +64,7 @@ export function openLsd(
 export function openDht(
   settings: Settings,
   { host, port }: HostPort,
-  swarms: Swarms,
+  swarms: Meeting,
   reachability: Reachability,
   clock: Clock,
 ): Dht | undefined {
@@ -69,7 +76,7 @@ export function openDht(
     bootstrap: settings.dhtBootstrap,
     stateDir: settings.stateDir,
     clock,
-    found: (infoHash, addresses) => swarms.found(infoHash, addresses, 'dht'),
+    found: (infoHash, addresses) => swarms.foundInDht(infoHash, addresses),
     peersIn: (infoHash) => swarms.peersIn(infoHash),
   });
 }

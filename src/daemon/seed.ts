@@ -36,6 +36,7 @@ import { Library } from '../swarm/library.ts';
 import { type ArchiveIdentity, swarmInfoHash } from '../torrent/archive-identity.ts';
 import { Archives } from './archives.ts';
 import { makeDirectory } from './make-directory.ts';
+import { readTorrents } from './read-torrents.ts';
 import { releaseStatus } from './release-status.ts';
 import { SwarmSide } from './swarm-side.ts';
 import { VERSION } from './version.ts';
@@ -72,6 +73,7 @@ export async function startSeed(settings: Settings, options: SeedOptions): Promi
   const { stateDir } = settings;
   checkListen(settings.listen, []);
   const root = checkTree(options.directory);
+  const given = readTorrents(settings.torrents);
   const realState = wouldBe(stateDir);
   if (realState === root || isBelow(realState, root))
     throw new ConfigError(`could not use ${stateDir}: it is inside the tree; give another --state-dir`);
@@ -87,12 +89,14 @@ export async function startSeed(settings: Settings, options: SeedOptions): Promi
   const swarmSide = stack.use(
     new SwarmSide({
       ...{ settings, version: VERSION, clock, totals, library },
+      store: tree.store,
+      torrents: given.standard,
       // Late: the catalogue is made below.
       isSecurity: (key) => catalogue.isSecurity(key),
     }),
   );
   const { swarms } = swarmSide;
-  tree.store.onGone((key) => swarms.fileGone(key));
+  tree.store.onGone((key) => swarmSide.fileGone(key));
 
   const catalogue = stack.use(
     new Catalogue({
@@ -102,7 +106,7 @@ export async function startSeed(settings: Settings, options: SeedOptions): Promi
     }),
   );
   const refresh = new Refresh({ catalogue, mirror: NO_MIRROR });
-  const archives = new Archives(catalogue, settings);
+  const archives = new Archives(catalogue, settings, given.dtorrents);
   const treeArchives = new TreeArchives({
     ...{ root, catalogue, refresh, base: options.base ?? NOWHERE },
     unreadable: (path, reason) => tree.noteUnreadable(path, reason),
@@ -112,7 +116,10 @@ export async function startSeed(settings: Settings, options: SeedOptions): Promi
     catalogue,
     lookup: async (at) => (await catalogue.lookup(at)) ?? archives.listed.lookup(at),
     rules: settings.share,
-    offer: (key) => swarms.hasPeers && offerWhole({ library, swarms }, key),
+    offer: (key) => {
+      if (swarms.hasPeers) offerWhole({ library, swarms }, key);
+      swarmSide.fileCame(key);
+    },
   });
   const releases = () =>
     catalogue.releases().flatMap((release) => {

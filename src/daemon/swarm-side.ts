@@ -32,12 +32,15 @@ import type { Archives } from './archives.ts';
 import {
   configuredTrackers,
   listenForPeers,
+  type Meeting,
   openDht,
   openLsd,
   openPortMapping,
   uploadBuckets,
 } from './meeting-places.ts';
 import { ownAddresses, ownHosts } from './own-addresses.ts';
+import type { StandardTorrent } from './read-torrents.ts';
+import { StandardSide, type StandardSideOptions } from './standard-side.ts';
 
 export interface SwarmSideOptions {
   readonly settings: Settings;
@@ -47,6 +50,9 @@ export interface SwarmSideOptions {
   readonly library: Library;
   /** Whether a security pocket has that content. */
   readonly isSecurity: (key: Sha256) => boolean;
+  /** What of the store is given in standard swarms. */
+  readonly store: StandardSideOptions['store'];
+  readonly torrents: readonly StandardTorrent[];
 }
 
 /** What of the status is about other nodes. */
@@ -62,6 +68,7 @@ export class SwarmSide implements AsyncDisposable {
   peers: HostPort;
   /** Our own, where there is one. */
   tracker: HostPort | undefined;
+  readonly #standard: StandardSide;
   readonly #options: SwarmSideOptions;
   readonly #limits: GivingLimits;
   readonly #month: MonthCount;
@@ -74,7 +81,7 @@ export class SwarmSide implements AsyncDisposable {
   #lan: Lsd | undefined;
 
   constructor(options: SwarmSideOptions) {
-    const { settings, clock, library, totals, version, isSecurity } = options;
+    const { settings, clock, library, totals, version, isSecurity, store, torrents } = options;
     this.#options = options;
     this.#peerId = newPeerId(version);
     this.downloadBucket = new TokenBucket(settings.downloadLimit, clock.nowMs());
@@ -95,18 +102,12 @@ export class SwarmSide implements AsyncDisposable {
       dhtAddress: () => this.#dht?.externalAddress,
       isPrivate: settings.privacy === 'lan',
     });
-    this.swarms = new Swarms({
-      library,
+    const shared = {
       peerId: this.#peerId,
-      downloadBucket: this.downloadBucket,
-      banKeeper: this.#banKeeper,
-      outside: this.#reachability,
-      strangerCame: (infoHash) => this.#trackerClient?.strangerCame(infoHash),
-      local: new LocalNetwork(clock, settings.lan ? ownAddresses : undefined),
-      privacy: new Privacy(settings.privacy, isSecurity),
       client: `DebTorrent ${version}`,
+      downloadBucket: this.downloadBucket,
       uploadBuckets: this.#uploadBuckets,
-      moved(direction, bytes, lan) {
+      moved(direction: 'up' | 'down', bytes: number, lan: boolean) {
         if (direction === 'up') {
           if (!lan) limits.given(bytes);
           return totals.add('uploaded', bytes);
@@ -114,6 +115,24 @@ export class SwarmSide implements AsyncDisposable {
         totals.add('fromPeers', bytes);
         if (lan) totals.add('fromLan', bytes);
       },
+    };
+    this.#standard = new StandardSide({
+      ...{ torrents, store, clock, privacy: settings.privacy },
+      swarms: {
+        ...shared,
+        portFor: (host) => this.swarms.portFor(host),
+        sawUs: (address, from) => this.swarms.sawUs(address, from),
+      },
+    });
+    this.swarms = new Swarms({
+      ...shared,
+      library,
+      elsewhere: this.#standard,
+      banKeeper: this.#banKeeper,
+      outside: this.#reachability,
+      strangerCame: (infoHash) => this.#trackerClient?.strangerCame(infoHash),
+      local: new LocalNetwork(clock, settings.lan ? ownAddresses : undefined),
+      privacy: new Privacy(settings.privacy, isSecurity),
     });
     limits.start();
   }
@@ -130,6 +149,7 @@ export class SwarmSide implements AsyncDisposable {
     this.peers = listenForPeers(swarms, settings);
     const portMapping = openPortMapping(settings, this.peers, reachability, () => {
       this.#trackerClient?.announceNow();
+      this.#standard.announceNow();
       this.#dht?.announceNow();
     });
     if (portMapping) stack.use(portMapping);
@@ -148,9 +168,14 @@ export class SwarmSide implements AsyncDisposable {
         totals: () => ({ uploaded: totals.session().uploaded, downloaded: totals.session().fromPeers }),
       }),
     );
-    this.#dht = openDht(settings, this.peers, swarms, reachability, clock);
+    this.#standard.meet(configuredTrackers(settings, this.tracker), {
+      port: this.peers.port,
+      outerPort: () => reachability.outerPort,
+    });
+    const meeting = this.#meeting();
+    this.#dht = openDht(settings, this.peers, meeting, reachability, clock);
     if (this.#dht) stack.use(this.#dht);
-    this.#lan = openLsd(settings, this.peers, swarms, clock);
+    this.#lan = openLsd(settings, this.peers, meeting, clock);
     if (this.#lan) stack.use(this.#lan);
     stack.use(
       new Surroundings({
@@ -161,6 +186,7 @@ export class SwarmSide implements AsyncDisposable {
           swarms.probeAll();
           portMapping?.askNow();
           this.#trackerClient?.announceNow();
+          this.#standard.announceNow();
           this.#dht?.announceNow();
           this.#lan?.announceNow();
         },
@@ -174,12 +200,14 @@ export class SwarmSide implements AsyncDisposable {
   statusParts(archives: Archives): SwarmStatusParts {
     const { swarms } = this;
     return {
-      swarms: () =>
-        [...archives.identities()].map(([infoHash, identity]) => ({
+      swarms: () => [
+        ...[...archives.identities()].map(([infoHash, identity]) => ({
           infoHash,
           name: swarmName(identity),
           peers: swarms.peersIn(infoHash),
         })),
+        ...this.#standard.status(),
+      ],
       peers: () =>
         swarms.peers().map((peer) => ({
           address: formatHostPort(peer.link.remote),
@@ -196,10 +224,21 @@ export class SwarmSide implements AsyncDisposable {
     };
   }
 
+  /** The store has it now, and may offer it. */
+  fileCame(key: Sha256): void {
+    this.#standard.fileCame(key);
+  }
+
+  fileGone(key: Sha256): void {
+    this.swarms.fileGone(key);
+    this.#standard.fileGone(key);
+  }
+
   /** Others of the operator's from now on; our own stays. */
   setTrackers(settings: Settings, archives: Archives): void {
     const lists = [...configuredTrackers(settings, this.tracker), ...archives.trackers()];
     this.#trackerClient?.setGiven(lists);
+    this.#standard.setTrackers(configuredTrackers(settings, this.tracker));
     this.#join(archives);
   }
 
@@ -227,6 +266,7 @@ export class SwarmSide implements AsyncDisposable {
     const { uploads } = this.swarms;
     if (uploads.isShut !== paused.length > 0) {
       uploads.isShut = paused.length > 0;
+      this.#standard.swarms.uploads.isShut = uploads.isShut;
       const why = paused.length > 0 ? `nothing more (${paused.join(', ')})` : 'as usual again';
       log.info(`given beyond the local network: ${why}`);
     }
@@ -237,9 +277,25 @@ export class SwarmSide implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#limits[Symbol.dispose]();
+    await this.#standard[Symbol.asyncDispose]();
     await this.swarms[Symbol.asyncDispose]();
     this.#month[Symbol.dispose]();
     this.#banKeeper[Symbol.dispose]();
+  }
+
+  /** Each info-hash is of one of both kinds of swarms, and the other takes no notice of it. */
+  #meeting(): Meeting {
+    return {
+      heard: (infoHash, addresses, isNew) => {
+        this.swarms.heard(infoHash, addresses, isNew);
+        this.#standard.found(infoHash, addresses);
+      },
+      foundInDht: (infoHash, addresses) => {
+        this.swarms.found(infoHash, addresses, 'dht');
+        this.#standard.found(infoHash, addresses);
+      },
+      peersIn: (infoHash) => this.swarms.peersIn(infoHash) + this.#standard.peersIn(infoHash),
+    };
   }
 
   #join(archives: Archives): void {
@@ -248,8 +304,8 @@ export class SwarmSide implements AsyncDisposable {
     this.swarms.join(identities.map(([infoHash, identity]) => ({ infoHash, info: swarmInfo(identity) })));
     this.#trackerClient?.setNamed(archives.signedTrackers());
     this.#trackerClient?.setSwarms(infoHashes);
-    this.#lan?.setSwarms(infoHashes);
-    this.#dht?.setSwarms(archives.findable());
+    this.#lan?.setSwarms([...infoHashes, ...this.#standard.infoHashes()]);
+    this.#dht?.setSwarms([...archives.findable(), ...this.#standard.infoHashes()]);
   }
 }
 

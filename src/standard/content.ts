@@ -63,6 +63,10 @@ export class Content {
     return new Layout({ pieceLength, files, isV1: pieces !== undefined });
   }
 
+  get isReadOnly(): boolean {
+    return this.#storage.isReadOnly ?? false;
+  }
+
   get isComplete(): boolean {
     return this.have.isFull;
   }
@@ -82,6 +86,7 @@ export class Content {
     progress: (bytes: number) => void = () => {},
   ): Promise<void> {
     let untilPause = CHECK_TURN_BYTES;
+    for (const piece of this.#storage.sure?.() ?? []) this.#got(piece);
     const buffer = new Uint8Array(this.layout.pieceLength);
     for (const piece of this.#storage.claimed()) {
       if (this.have.has(piece) || !this.check.canCheck(piece)) continue;
@@ -102,6 +107,7 @@ export class Content {
 
   /** What isn't here and can be checked is to be fetched. Pieces of nothing but padding are had for nothing. */
   wantMissing(): void {
+    if (this.isReadOnly) return;
     for (let piece = 0; piece < this.layout.pieceCount; piece += 1) {
       if (this.have.has(piece) || !this.check.canCheck(piece)) continue;
       if (this.layout.wantedBytes(piece) === 0) this.#takeEmpty(piece);
@@ -153,11 +159,18 @@ export class Content {
     return this.#storage.read(offset, into);
   }
 
+  /** It is here, without having been fetched. False where it was here before. */
+  came(piece: number): boolean {
+    if (this.have.has(piece)) return false;
+    this.#got(piece);
+    return true;
+  }
+
   /** It isn't here any more. */
   lost(piece: number): boolean {
     if (!this.have.clear(piece)) return false;
     this.#haveBytes -= this.layout.wantedBytes(piece);
-    this.downloads.want(piece);
+    if (!this.isReadOnly) this.downloads.want(piece);
     return true;
   }
 

@@ -4,6 +4,10 @@
  * what is read is as good as it was when it was written, and whoever reads it is told by the hashes.
  */
 export interface TorrentStorage {
+  /** Nothing is fetched for it: what is here is given, and that may change (Torrent.pieceCame(), pieceGone()). */
+  readonly isReadOnly?: boolean;
+  /** Pieces that are here, and needn't be hashed at the start. */
+  sure?(): Iterable<number>;
   /** Fills `into` with what lies at `offset`, padding as zeros. False when it isn't there (any more). */
   read(offset: number, into: Uint8Array): boolean;
   /**

@@ -168,8 +168,9 @@ export class Torrent implements PeerHost {
     return this.#metainfo?.info.length;
   }
 
+  /** Not where something may come in yet that nobody fetches: libtorrent leaves who wants nothing and has nothing for it. */
   get isUploadOnly(): boolean {
-    return this.#phase === 'seeding';
+    return this.#phase === 'seeding' && (this.#content?.isComplete ?? false);
   }
 
   get speaksExchange(): boolean {
@@ -360,12 +361,19 @@ export class Torrent implements PeerHost {
   pieceGone(piece: number): void {
     const content = this.#content;
     if (!content?.lost(piece)) return;
-    if (this.#phase === 'seeding') this.#phase = 'fetching';
+    if (this.#phase === 'seeding' && !content.isReadOnly) this.#phase = 'fetching';
     for (const peer of this.#peers.ready) {
       peer.sayGone(piece);
       if (peer.has(piece)) peer.useful += 1;
       this.#interest(peer);
     }
+  }
+
+  /** Pieces are here that weren't, and that nobody has fetched for this torrent (the store took them in). */
+  pieceCame(piece: number): void {
+    const content = this.#content;
+    // Before that, what the storage has is looked at as a whole.
+    if (content && this.#phase === 'seeding' && content.came(piece)) this.#written(content, piece);
   }
 
   #isInfo(info: Uint8Array): boolean {
@@ -416,14 +424,14 @@ export class Torrent implements PeerHost {
       this.#checkedBytes += bytes;
     });
     if (this.#isStopped) return;
-    this.#phase = 'fetching';
+    this.#phase = content.isReadOnly ? 'seeding' : 'fetching';
     content.wantMissing();
     for (const peer of this.#peers.ready) {
       for (const piece of content.have.indices()) peer.sayHave(piece);
       peer.contentKnown();
     }
     if (content.isComplete) this.#completed();
-    else this.#openWebSeeds(metainfo, content);
+    else if (!content.isReadOnly) this.#openWebSeeds(metainfo, content);
     this.#options.events?.checked?.();
     this.tick();
   }

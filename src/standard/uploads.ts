@@ -22,6 +22,9 @@ const FULL_BYTES = 128 * 1024;
 const LEAST_CHARGE_BYTES = 1024;
 
 export class Uploads {
+  /** Far ones, while nobody beyond the local network is given anything. */
+  readonly #held = new Set<UploadTaker>();
+  #isShut = false;
   readonly #lines: { readonly near: Line; readonly far: Line };
 
   constructor(clock: Clock, { lan, wan }: { readonly lan: TokenBucket; readonly wan: TokenBucket }) {
@@ -34,12 +37,26 @@ export class Uploads {
     return this.#lines.far.bucket.bytesPerSecond;
   }
 
+  /** Nobody beyond the local network is given anything (limits/giving.ts). */
+  set isShut(isShut: boolean) {
+    this.#isShut = isShut;
+    const { near, far } = this.#lines;
+    if (isShut) for (const line of [near, far]) for (const taker of line.takeFar()) this.#held.add(taker);
+    else for (const taker of this.#held) this.wake(taker);
+    if (!isShut) this.#held.clear();
+  }
+
   /** It has something to be sent, or its socket has drained. */
   wake(taker: UploadTaker): void {
+    if (this.#isShut && !taker.isNear) {
+      this.#held.add(taker);
+      return;
+    }
     this.#lines[taker.isNear ? 'near' : 'far'].wake(taker);
   }
 
   leave(taker: UploadTaker): void {
+    this.#held.delete(taker);
     this.#lines.near.leave(taker);
     this.#lines.far.leave(taker);
   }
@@ -71,6 +88,12 @@ class Line {
 
   leave(taker: UploadTaker): void {
     this.#waiting.delete(taker);
+  }
+
+  takeFar(): UploadTaker[] {
+    const far = [...this.#waiting].filter(({ isNear }) => !isNear);
+    for (const taker of far) this.#waiting.delete(taker);
+    return far;
   }
 
   stop(): void {

@@ -43,6 +43,8 @@ export const OUR_ID = { [ARCHIVE_EXTENSION]: 1, ut_metadata: 2, lt_donthave: 3, 
 const MAX_INTRODUCTIONS = 256;
 
 export interface IntroductionHost {
+  /** Who dialled us names no archive of ours, but perhaps something else. True: it is that other's from now on. */
+  isForOther(handshake: Handshake): boolean;
   /** The other's address. */
   readonly remoteHost: string;
   send(bytes: Uint8Array): void;
@@ -134,6 +136,7 @@ export class Introduction {
     const done = this.#reader?.push(chunk);
     if (!done) return undefined;
     this.#reader = undefined;
+    if (this.#isForOther(done.handshake)) return done.rest;
     this.#handshake(done.handshake);
     return done.rest;
   }
@@ -206,6 +209,11 @@ export class Introduction {
           })
         : encodeMetadataMessage({ type: 'reject', piece });
     this.#host.send(encodeExtended(id, answer));
+  }
+
+  #isForOther(handshake: Handshake): boolean {
+    const isOurs = this.#isDialled || this.#node.ownSwarms().has(handshake.infoHash.toHex());
+    return !isOurs && this.#host.isForOther(handshake);
   }
 
   #handshake(handshake: Handshake): void {

@@ -4,6 +4,7 @@
  */
 import type { Clock } from '../lib/clock.ts';
 import type { TokenBucket } from '../lib/token-bucket.ts';
+import type { Handshake } from '../wire/handshake.ts';
 import type { KeyLimits } from './key-limits.ts';
 import type { Library } from './library.ts';
 import type { Link } from './link.ts';
@@ -32,6 +33,14 @@ export interface Outside {
   wentOut(to: string): void;
 }
 
+/** Whoever has to do with swarms of another kind, and shares our port. */
+export interface Elsewhere {
+  /** Whether a handshake with this info-hash (40 hexadecimal digits) is for it. */
+  has(infoHash: string): boolean;
+  /** Takes over a link; `rest` is what came behind the handshake. */
+  accept(link: Link, handshake: Handshake, rest: Uint8Array): boolean;
+}
+
 /** What a peer needs of the node. */
 export interface PeerNode {
   readonly clock: Clock;
@@ -49,6 +58,8 @@ export interface PeerNode {
   readonly talkOfAll: TokenBucket;
   readonly privacy: Privacy;
   ownSwarms(): ReadonlyMap<string, OwnSwarm>;
+  /** Swarms of another kind at the same port, where there are any. */
+  readonly elsewhere: Elsewhere | undefined;
   readyPeers(): Iterable<Peer>;
   /** The handshake is done. False: not wanted (a second connection, ourselves). */
   shaken(peer: Peer): boolean;

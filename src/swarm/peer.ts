@@ -17,6 +17,7 @@ import {
 } from '../wire/archive-ext.ts';
 import { EXTENDED_HANDSHAKE_ID } from '../wire/extended.ts';
 import { Framer, type FramerSink } from '../wire/framer.ts';
+import type { Handshake } from '../wire/handshake.ts';
 import {
   encodeHashRequest,
   encodeHave,
@@ -77,6 +78,8 @@ export class Peer implements FramerSink {
   readonly #openedMs: number;
   #closed = false;
   #ready = false;
+  /** Its handshake, where it isn't for us. */
+  #forOther: Handshake | undefined;
   #interested = false;
   /** Takes back the timer that ends a pause of reading, and when that is. */
   #resume: (() => void) | undefined;
@@ -103,6 +106,11 @@ export class Peer implements FramerSink {
     this.#introduction = new Introduction(node, dialled, {
       remoteHost: link.remote.host,
       send: (bytes) => this.send(bytes),
+      isForOther: (handshake) => {
+        if (!node.elsewhere?.has(handshake.infoHash.toHex())) return false;
+        this.#forOther = handshake;
+        return true;
+      },
       shaken: () => {
         if (node.shaken(this)) return true;
         this.close('a second connection');
@@ -428,6 +436,7 @@ export class Peer implements FramerSink {
       for (let at = 0; at < chunk.length && !this.#closed; at += partBytes) {
         const part = chunk.length <= partBytes ? chunk : chunk.subarray(at, at + partBytes);
         const rest = this.#introduction.isShaken ? part : this.#introduction.push(part);
+        if (this.#forOther) return this.#handOver(this.#forOther, rest, chunk.subarray(at + part.length));
         if (rest && rest.length > 0 && !this.#closed) this.#framer.push(rest);
         const waitMs = this.trusted ? 0 : this.#talk.spend(part.length, nowMs);
         if (waitMs === 0) continue;
@@ -613,6 +622,18 @@ export class Peer implements FramerSink {
   #uploaded(bytes: number): void {
     this.bytesUp += bytes;
     this.#node.moved(this, 'up', bytes);
+  }
+
+  /** The link goes on, but isn't ours. */
+  #handOver(handshake: Handshake, rest: Uint8Array | undefined, behind: Uint8Array): void {
+    const { link } = this;
+    this.#gone('it is here for another torrent');
+    const isTaken = this.#node.elsewhere?.accept(
+      link,
+      handshake,
+      Buffer.concat([rest ?? new Uint8Array(0), behind]),
+    );
+    if (!isTaken) link.close('not in a swarm of ours');
   }
 
   #gone(reason: string): void {

@@ -20,7 +20,7 @@ import type { Dial, Link, LinkListener, Listen } from './link.ts';
 import { LocalNetwork } from './local-network.ts';
 import { Peer } from './peer.ts';
 import { PeerExchange } from './peer-exchange.ts';
-import type { Outside, OwnSwarm, PeerNode } from './peer-node.ts';
+import type { Elsewhere, Outside, OwnSwarm, PeerNode } from './peer-node.ts';
 import { type PieceBuffers, pieceBuffers } from './piece-buffers.ts';
 import { Privacy } from './privacy.ts';
 import { betterOf, isKnown, isNear, type Provenance } from './provenance.ts';
@@ -57,6 +57,8 @@ export interface SwarmsOptions {
   readonly outside?: Outside;
   /** One whom nobody has named has come into this swarm: one of the operator's trackers may know it. */
   readonly strangerCame?: (infoHash: string) => void;
+  /** Gets those whose handshake names no swarm of ours. */
+  readonly elsewhere?: Elsewhere;
 }
 
 const TICK_MS = 5_000;
@@ -76,6 +78,7 @@ export class Swarms implements PeerNode, AsyncDisposable {
   readonly talkOfAll: TokenBucket;
   readonly privacy: Privacy;
   readonly falseWords: FalseWords;
+  readonly elsewhere: Elsewhere | undefined;
   readonly #local: LocalNetwork;
   readonly #door: Door;
   readonly #moved: SwarmsOptions['moved'];
@@ -108,6 +111,7 @@ export class Swarms implements PeerNode, AsyncDisposable {
     this.keyLimits = new KeyLimits(this.clock);
     this.talkOfAll = new TokenBucket(TALK_OF_ALL_BYTES_PER_SECOND, this.clock.nowMs());
     this.falseWords = new FalseWords(this.clock);
+    this.elsewhere = options.elsewhere;
     this.#local = options.local ?? new LocalNetwork(this.clock);
     this.#door = new Door(this.clock, options.banKeeper, this.#local);
     this.#claimBreakers = new ClaimBreakers(this.clock);
