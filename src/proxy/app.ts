@@ -7,6 +7,7 @@
 import type { Acquire } from '../acquire/acquire.ts';
 import { type Location, locationName } from '../archive/entry.ts';
 import { plainAddress } from '../lib/address-range.ts';
+import { systemClock } from '../lib/clock.ts';
 import { NoRoomError, RefusedError, UnavailableError, WrongFileError } from '../lib/errors.ts';
 import { formatHostPort } from '../lib/host-port.ts';
 import { log } from '../lib/log.ts';
@@ -118,6 +119,8 @@ async function answerFromArchive(exchange: Exchange, at: Location, parts: ProxyP
   const { catalogue, refresh, acquire, loopGuard, count } = parts;
   const { via } = loopGuard;
   const expected = expectationOf(exchange);
+  // The look-up, too, is a time in which apt hears nothing.
+  const sinceMs = systemClock.nowMs();
   try {
     if (isReleaseFile(at.path)) return await answerRelease(exchange, { refresh, at, via });
     const entry = await entryFor(catalogue, at, expected);
@@ -129,7 +132,8 @@ async function answerFromArchive(exchange: Exchange, at: Location, parts: ProxyP
       content[Symbol.dispose]();
       throw signal.reason;
     };
-    const content = await whileMoving(open, { name: locationName(at), movedMs, signal: exchange.signal });
+    const { signal } = exchange;
+    const content = await whileMoving(open, { name: locationName(at), movedMs, signal, sinceMs });
     await respond(exchange, content, { path: at.path, via, onFromStore: count.fromStore, movedMs });
     return true;
   } catch (error) {

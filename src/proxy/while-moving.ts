@@ -14,6 +14,8 @@ export interface WhileMovingOptions {
   /** When something last moved, by `clock`; undefined where nobody knows. */
   readonly movedMs: () => number | undefined;
   readonly signal: AbortSignal;
+  /** Since when apt has been waiting, by `clock`; now unless told. */
+  readonly sinceMs?: number;
   readonly clock?: Clock;
   readonly stillMs?: number;
 }
@@ -21,10 +23,11 @@ export interface WhileMovingOptions {
 /** As `work`, whose signal is aborted when it has come to nothing: then throws UnavailableError (504). */
 export async function whileMoving<T>(
   work: (signal: AbortSignal) => Promise<T>,
-  { name, movedMs, signal, clock = systemClock, stillMs = STILL_MS }: WhileMovingOptions,
+  options: WhileMovingOptions,
 ): Promise<T> {
+  const { name, movedMs, signal, clock = systemClock, stillMs = STILL_MS } = options;
   const own = new AbortController();
-  const startedMs = clock.nowMs();
+  const startedMs = options.sinceMs ?? clock.nowMs();
   let takeBackTimer = () => {};
   const stopped = new Promise<never>((_, reject) => {
     const look = () => {
@@ -38,7 +41,7 @@ export async function whileMoving<T>(
       own.abort(error);
       reject(error);
     };
-    takeBackTimer = clock.after(stillMs, look);
+    takeBackTimer = clock.after(Math.max(0, startedMs + stillMs - clock.nowMs()), look);
   });
   try {
     return await Promise.race([work(AbortSignal.any([signal, own.signal])), stopped]);

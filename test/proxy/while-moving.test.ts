@@ -46,4 +46,16 @@ describe('whileMoving()', () => {
     await clock.until(failing);
     expect(clock.nowMs() - startMs).toBe(20_000);
   });
+
+  test('the time that apt has waited already is part of the 20 s', async () => {
+    const clock = new VirtualClock();
+    const sinceMs = clock.nowMs();
+    await clock.run(10_000);
+    const work = () => new Promise<never>(() => {});
+    const failing = errorOf(
+      whileMoving(work, { name: 'x', movedMs: () => undefined, signal, sinceMs, clock }),
+    );
+    await clock.until(failing);
+    expect(clock.nowMs() - sinceMs).toBe(20_000);
+  });
 });
