@@ -23,11 +23,10 @@ export interface PeerHost {
   readonly metadataBytes: number | undefined;
   readonly isUploadOnly: boolean;
   readonly speaksExchange: boolean;
-  readonly isV2: boolean;
+  /** 20 bytes: its name in the v2 swarm, where it has one. */
+  readonly infoHashV2: Uint8Array | undefined;
   /** 20 bytes: whether that is one of the torrent's. */
   isOurs(infoHash: Uint8Array): boolean;
-  /** 20 bytes: whether that is its name in the v2 swarm. */
-  isV2Hash(infoHash: Uint8Array): boolean;
   portFor(host: string): number | undefined;
   /** Why it can't stay. */
   shaken(peer: Peer): string | undefined;

@@ -66,7 +66,7 @@ export class Peer implements FramerSink, Giver, ChokeTaker, UploadTaker {
   turnedMs: number;
   givenBytes = 0;
   id: Uint8Array = new Uint8Array(0);
-  /** The handshake's, in hexadecimal. */
+  /** By which the one dialled the other, in hexadecimal; the answer may have been the v2 one (BEP 52). */
   infoHash = '';
   isFast = false;
   isV2 = false;
@@ -352,7 +352,7 @@ export class Peer implements FramerSink, Giver, ChokeTaker, UploadTaker {
   // ---- inside ----
 
   #sendHandshake(infoHash: Uint8Array): void {
-    const reserved = reservedBytes('extended', 'fast', ...(this.#host.isV2 ? (['v2'] as const) : []));
+    const reserved = reservedBytes('extended', 'fast', ...(this.#host.infoHashV2 ? (['v2'] as const) : []));
     this.send(encodeHandshake({ reserved, infoHash, peerId: this.#host.peerId }));
   }
 
@@ -360,11 +360,14 @@ export class Peer implements FramerSink, Giver, ChokeTaker, UploadTaker {
     if (!this.#host.isOurs(handshake.infoHash)) throw new ProtocolError('not in this swarm');
     if (Buffer.compare(handshake.peerId, this.#host.peerId) === 0) return this.close('ourselves');
     this.id = handshake.peerId;
-    this.infoHash = handshake.infoHash.toHex();
+    this.infoHash = (this.#asked ?? handshake.infoHash).toHex();
     this.isFast = hasFeature(handshake.reserved, 'fast');
     // The bit says that a v1 swarm's peer could do both; in a v2 swarm not everybody sets it.
-    this.isV2 = hasFeature(handshake.reserved, 'v2') || this.#host.isV2Hash(handshake.infoHash);
-    if (!this.#asked) this.#sendHandshake(handshake.infoHash);
+    const { infoHashV2 } = this.#host;
+    const saysV2 = hasFeature(handshake.reserved, 'v2');
+    this.isV2 = saysV2 || (infoHashV2 !== undefined && Buffer.compare(infoHashV2, handshake.infoHash) === 0);
+    // Who could do both is upgraded (BEP 52). libtorrent, once it hears of us in the v2 swarm, takes no other answer.
+    if (!this.#asked) this.#sendHandshake((saysV2 && infoHashV2) || handshake.infoHash);
     this.#isShaken = true;
     const objection = this.#host.shaken(this);
     if (objection) return this.close(objection);

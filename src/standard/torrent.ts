@@ -177,16 +177,13 @@ export class Torrent implements PeerHost {
     return !this.isPrivate;
   }
 
-  get isV2(): boolean {
-    return this.#options.infoHashV2 !== undefined;
+  get infoHashV2(): Uint8Array | undefined {
+    const { infoHashV2 } = this.#options;
+    return infoHashV2 && infoHashToBytes(shortInfoHash(infoHashV2));
   }
 
   isOurs(infoHash: Uint8Array): boolean {
     return this.#hashes.some((hash) => Buffer.compare(hash, infoHash) === 0);
-  }
-
-  isV2Hash(infoHash: Uint8Array): boolean {
-    return this.#options.infoHashV2?.startsWith(infoHash.toHex()) ?? false;
   }
 
   portFor(host: string): number | undefined {

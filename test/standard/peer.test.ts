@@ -5,7 +5,12 @@ import { StandardSwarms } from '../../src/standard/standard-swarms.ts';
 import type { Link } from '../../src/swarm/link.ts';
 import { infoHashToBytes } from '../../src/torrent/info-hash.ts';
 import { encodeExtendedHandshake, encodeMetadataMessage } from '../../src/wire/extended.ts';
-import { encodeHandshake, reservedBytes } from '../../src/wire/handshake.ts';
+import {
+  decodeHandshake,
+  encodeHandshake,
+  HANDSHAKE_BYTES,
+  reservedBytes,
+} from '../../src/wire/handshake.ts';
 import { encodeMessage, type Message } from '../../src/wire/message.ts';
 import { MemoryNetwork } from '../fixtures/memory-network.ts';
 import { VirtualClock } from '../fixtures/virtual-clock.ts';
@@ -27,7 +32,7 @@ interface Scene {
 
 async function scene(
   play: (scene: Scene) => Promise<void>,
-  { isSeed = true, isFast = true } = {},
+  { isSeed = true, isFast = true, saysV2 = false } = {},
 ): Promise<void> {
   const clock = new VirtualClock();
   const network = new MemoryNetwork(clock);
@@ -55,7 +60,8 @@ async function scene(
       isClosed = true;
     },
   });
-  const reserved = reservedBytes('extended', ...(isFast ? (['fast'] as const) : []));
+  const more = [...(isFast ? (['fast'] as const) : []), ...(saysV2 ? (['v2'] as const) : [])];
+  const reserved = reservedBytes('extended', ...more);
   const infoHash = infoHashToBytes(infoHashV1 as NonNullable<typeof infoHashV1>);
   link.send(encodeHandshake({ reserved, infoHash, peerId: new Uint8Array(20).fill(2) }));
   await clock.run(100);
@@ -77,6 +83,25 @@ async function scene(
 const bits = (...bytes: readonly number[]): Message => ({ type: 'bitfield', bits: Uint8Array.from(bytes) });
 const block = (index: number, begin: number, length: number) => ({ index, begin, length });
 const extended = (id: number, payload: Uint8Array): Message => ({ type: 'extended', id, payload });
+
+test.each([
+  [true, 'v2'],
+  [false, 'v1'],
+] as const)('who dials by the v1 hash and says of v2 %p is answered by the %s hash', (saysV2, answer) =>
+  scene(
+    async ({ heard, swarms }) => {
+      const { infoHashV1, infoHashV2 } = WHAT.metainfo;
+      const hash = answer === 'v2' ? infoHashV2 : infoHashV1;
+      expect(decodeHandshake(heard().subarray(0, HANDSHAKE_BYTES)).infoHash.toHex()).toBe(
+        (hash as string).slice(0, 40),
+      );
+      expect(swarms.torrents[0]?.peers.map(({ isV2, infoHash }) => ({ isV2, infoHash }))).toEqual([
+        { isV2: saysV2, infoHash: infoHashV1 as string },
+      ]);
+    },
+    { saysV2 },
+  ),
+);
 
 describe('a peer is closed that', () => {
   test.each<[string, Message[]]>([

@@ -21,7 +21,7 @@ const PACKAGES = [
 ];
 const LIMIT_MS = 60_000;
 
-test.each(['v1', 'v2'] as const)(
+test.each(['v1', 'v2', 'hybrid'] as const)(
   'libtorrent fetches by a %s torrent what apt has fetched',
   async (kind) => {
     using archive = await SignedRepository.build({ packages: PACKAGES });

@@ -153,7 +153,9 @@ test.each([
       await using _ours = world.seed(second);
       await world.seeds(2);
       await seeder[Symbol.asyncDispose]();
-      await using leecher = program(third, what, at('leech'));
+      // libtorrent now and then stops a hybrid that it has by magnet link ("v1 and v2 hashes do not describe the same
+      // data"): its torrent::add_hashes takes a piece that it is still writing for one that failed by its v1 hash.
+      await using leecher = program(third, kind === 'hybrid' ? torrent : what, at('leech'));
       await fetchedBy('leech', leecher, world);
     }),
 );
