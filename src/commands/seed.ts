@@ -50,11 +50,16 @@ export const seedArgs: ArgsDef = {
     valueHint: 'HOST:PORT',
     description: `Where other nodes connect (default port ${SEED_PEER_LISTEN.port}, on all addresses)`,
   },
+  standard: {
+    type: 'boolean',
+    description:
+      'Also give the standard torrents that the tree has: those of a torrents.json and beside indexes',
+  },
   ...settingArgs(SEED_SETTINGS),
 };
 
 export interface SeedCommand {
-  readonly args: { readonly directory: string };
+  readonly args: { readonly directory: string; readonly standard?: boolean };
   readonly rawArgs: readonly string[];
 }
 
@@ -70,8 +75,15 @@ export async function runSeed({ args, rawArgs }: SeedCommand): Promise<number> {
   const stop = Promise.withResolvers<NodeJS.Signals>();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.resolve(signal));
 
-  await using seed = await startSeed(settings, { directory: args.directory, ...(base && { base }) });
+  await using seed = await startSeed(settings, {
+    directory: args.directory,
+    ...(base && { base }),
+    isStandard: args.standard === true,
+  });
   greet(seed, settings, args.directory);
+  if (args.standard && seed.standardTorrents === 0)
+    log.warn('--standard: the tree has no torrents.json, and no .torrent beside an index');
+  else if (seed.standardTorrents > 0) log.info(`standard torrents: ${seed.standardTorrents}`);
   process.on('SIGHUP', () => void seed.look().then(() => sayFiles(seed)));
   const firstLook = setTimeout(
     () => void seed.look().then(() => sayProgress(seed)),

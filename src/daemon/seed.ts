@@ -20,6 +20,7 @@ import type { Settings } from '../config/settings.ts';
 import { systemClock } from '../lib/clock.ts';
 import { ConfigError, UnavailableError } from '../lib/errors.ts';
 import type { HostPort } from '../lib/host-port.ts';
+import { log } from '../lib/log.ts';
 import { Totals } from '../metrics/totals.ts';
 import { checkListen } from '../proxy/client-access.ts';
 import { LoopGuard } from '../proxy/loop-guard.ts';
@@ -39,6 +40,7 @@ import { makeDirectory } from './make-directory.ts';
 import { readTorrents } from './read-torrents.ts';
 import { releaseStatus } from './release-status.ts';
 import { SwarmSide } from './swarm-side.ts';
+import { readTreeTorrents } from './tree-torrents.ts';
 import { VERSION } from './version.ts';
 
 export interface SeedOptions {
@@ -46,6 +48,8 @@ export interface SeedOptions {
   readonly directory: string;
   /** Where the tree is served; names archives whose Release doesn't. */
   readonly base?: Location;
+  /** Whether the standard torrents that it has are given, too. */
+  readonly isStandard?: boolean;
 }
 
 /** A Release of the tree, and whether what it names is shared. */
@@ -60,6 +64,8 @@ export interface Seed extends AsyncDisposable {
   readonly peers: HostPort;
   readonly tracker: HostPort | undefined;
   readonly tree: SharedTree;
+  /** Standard torrents whose swarms it is in. */
+  readonly standardTorrents: number;
   releases(): SeededRelease[];
   /** Looks at the tree now. */
   look(): Promise<void>;
@@ -74,6 +80,9 @@ export async function startSeed(settings: Settings, options: SeedOptions): Promi
   checkListen(settings.listen, []);
   const root = checkTree(options.directory);
   const given = readTorrents(settings.torrents);
+  const inTree = options.isStandard
+    ? readTreeTorrents(root, given.standard, (path, reason) => log.warn(`could not read ${path}: ${reason}`))
+    : [];
   const realState = wouldBe(stateDir);
   if (realState === root || isBelow(realState, root))
     throw new ConfigError(`could not use ${stateDir}: it is inside the tree; give another --state-dir`);
@@ -90,7 +99,7 @@ export async function startSeed(settings: Settings, options: SeedOptions): Promi
     new SwarmSide({
       ...{ settings, version: VERSION, clock, totals, library },
       store: tree.store,
-      torrents: given.standard,
+      torrents: [...given.standard, ...inTree],
       // Late: the catalogue is made below.
       isSecurity: (key) => catalogue.isSecurity(key),
     }),
@@ -169,6 +178,7 @@ export async function startSeed(settings: Settings, options: SeedOptions): Promi
     peers: swarmSide.peers,
     tracker: swarmSide.tracker,
     tree,
+    standardTorrents: given.standard.length + inTree.length,
     releases,
     look: () => watch.look(),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),

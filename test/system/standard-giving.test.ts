@@ -10,6 +10,7 @@ import { DEBTORRENT } from '../fixtures/daemon.ts';
 import { eventually } from '../fixtures/eventually.ts';
 import { runWell } from '../fixtures/run.ts';
 import { Scene } from '../fixtures/scene.ts';
+import { SeedProcess } from '../fixtures/seed-process.ts';
 import { SignedRepository } from '../fixtures/signed-repository.ts';
 import { tempDir } from '../fixtures/temp-dir.ts';
 import { TrackerProcess } from '../fixtures/tracker.ts';
@@ -64,3 +65,39 @@ test.each(['v1', 'v2', 'hybrid'] as const)(
   },
   180_000,
 );
+
+test('libtorrent fetches all of a tree that is seeded with its standard torrents', async () => {
+  using archive = await SignedRepository.build({ packages: PACKAGES });
+  await using tracker = await TrackerProcess.start();
+  using directory = tempDir('standard-seed');
+  const at = (name: string) => join(directory.path, name);
+  const beside = join(archive.root, 'dists', archive.suite, 'main/binary-amd64');
+  const make = ['make-torrent', join(beside, 'Packages.gz'), '--pool', archive.root, '--standard'];
+  const outputs = [
+    '--out',
+    at('out.dtorrent'),
+    '--standard-dir',
+    join(beside, 'torrents'),
+    '--state',
+    at('hashes'),
+  ];
+  await runWell([...DEBTORRENT, ...make, ...outputs, '--tracker', tracker.announceUrl]);
+  const [torrent] = readdirSync(join(beside, 'torrents')).filter((name) => name.endsWith('.torrent'));
+
+  await using seed = await SeedProcess.start(archive.root, { share: archive.origin, args: ['--standard'] });
+  expect((await seed.status()).swarms.map(({ name }) => name)).toContain(torrent as string);
+  await using libtorrent = new Program(
+    { prefix: [], address: '127.0.0.1' },
+    [...LIBTORRENT, 'run', join(beside, 'torrents', torrent as string), at('theirs')],
+    at('home'),
+  );
+  const hasAll = () =>
+    PACKAGES.every(({ name }) => {
+      const { path } = archive.file(name);
+      const theirs = join(at('theirs'), path);
+      return existsSync(theirs) && readFileSync(theirs).equals(readFileSync(join(archive.root, path)));
+    });
+  await eventually('it has all', hasAll, LIMIT_MS).catch((cause: unknown) => {
+    throw new Error(`${(cause as Error).message}\n${libtorrent.said}\n${seed.log}`, { cause });
+  });
+}, 180_000);
